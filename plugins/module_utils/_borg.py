@@ -1,0 +1,76 @@
+# Copyright: the janus.backup developers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""BorgBackup, as far as borgmatic has no action for it: name, read and extract archives."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.janus.backup.plugins.module_utils._errors import BackupError
+
+# Borg's modern exit codes (docs/usage/general/return-codes.rst.inc of Borg 1.4).
+_SENTENCES = {
+    2: "Borg failed",
+    13: "the repository does not exist",
+    15: "the repository is not valid",
+    30: "there is no such archive in the repository",
+    52: "the passphrase is wrong",
+    73: "another process holds the repository's lock",
+    80: "the connection was closed by the remote host",
+}
+
+
+def run(access: dict[str, Any], arguments: list[str], directory: Path | None = None) -> str:
+    """Given how to reach a repository, run borg and return its standard output.
+
+    access is {passphrase_file, base_directory, rsh (optional)}; the output is held in memory, so
+    ask for little. Raise BackupError with Borg's own words if it exits non-zero.
+    """
+    environment = {
+        **os.environ,
+        "BORG_BASE_DIR": str(access["base_directory"]),
+        "BORG_PASSCOMMAND": f"cat {access['passphrase_file']}",
+        "BORG_EXIT_CODES": "modern",
+        "BORG_DISPLAY_PASSPHRASE": "no",
+        "TZ": "UTC",
+    }
+    if access.get("rsh"):
+        environment["BORG_RSH"] = access["rsh"]
+    done = subprocess.run(
+        ["borg", "--lock-wait", str(access.get("lock_wait", 600)), *arguments],
+        env=environment,
+        cwd=directory,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        words = " ".join(done.stderr[-2000:].split())
+        sentence = _SENTENCES.get(done.returncode, f"borg failed with exit code {done.returncode}")
+        raise BackupError(f"cannot {arguments[0]} {arguments[-1]}: {sentence} ({words})")
+    return done.stdout
+
+
+def archives(access: dict[str, Any], repository: str, pattern: str) -> list[dict[str, Any]]:
+    """Given a repository and a shell pattern, list its matching archives, the oldest first.
+
+    Each is {name, id, start (naive UTC), ...} as `borg list --json` describes it.
+    """
+    listing = run(access, ["list", "--json", "--glob-archives", pattern, repository])
+    found: list[dict[str, Any]] = json.loads(listing)["archives"]
+    return found
+
+
+def statistics(access: dict[str, Any], repository: str, archive: str) -> dict[str, int]:
+    """Given an archive, return its original_size, compressed_size and deduplicated_size in bytes.
+
+    The last is what only this archive holds: what it added to the repository.
+    """
+    details = json.loads(run(access, ["info", "--json", f"{repository}::{archive}"]))
+    stats: dict[str, int] = details["archives"][0]["stats"]
+    return stats

@@ -1,0 +1,141 @@
+# Copyright: the janus.backup developers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The manifest: written last, atomically, and never edited afterwards.
+
+Each service's dump leaves a record, <staging>/<service>/record.json; the manifest gathers the
+records of a run and carries a checksum of itself. docs/manifest.md describes the format.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.janus.backup.plugins.module_utils._checksum import canonical, digest
+from ansible_collections.janus.backup.plugins.module_utils._errors import BackupError
+from ansible_collections.janus.backup.plugins.module_utils._files import sha256, write_atomically
+
+FORMAT_VERSION = 1
+NAME = "manifest.json"
+RECORD = "record.json"
+
+
+def artefacts(directory: Path, root: Path) -> list[dict[str, Any]]:
+    """Given a service's finished directory and the staging root, describe every file in it.
+
+    Return a list of {path (relative to the root), size (bytes), sha256}, sorted by path. Raise
+    BackupError if something other than files and directories is there.
+    """
+    found = []
+    for path in sorted(directory.rglob("*")):
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            raise BackupError(f"refusing {path}: neither a file nor a directory")
+        if path.is_file() and path != directory / RECORD:
+            found.append(
+                {
+                    "path": str(path.relative_to(root)),
+                    "size": path.stat().st_size,
+                    "sha256": sha256(path),
+                }
+            )
+    return found
+
+
+def write(
+    staging: Path,
+    run: dict[str, Any],
+    tools: dict[str, str],
+    failures: dict[str, str],
+    expected: list[str],
+) -> dict[str, Any]:
+    """Given a run and the names of its services, write the manifest of what succeeded.
+
+    failures maps a service's name to its sentence. A service without a record has failed whatever
+    is said of it. The run's status becomes complete or partial. Raise BackupError if no service
+    succeeded.
+    """
+    services: dict[str, Any] = {}
+    for name in expected:
+        record = staging / name / RECORD
+        if name in failures or not record.is_file():
+            reason = failures.get(name, "the dump ended without a record")
+            services[name] = {"status": "failed", "error": reason}
+        else:
+            services[name] = json.loads(record.read_text(encoding="utf-8"))
+    if not any(service["status"] == "dumped" for service in services.values()):
+        sentences = "; ".join(f"{name}: {service['error']}" for name, service in services.items())
+        raise BackupError(f"nothing was dumped, so there is nothing to archive: {sentences}")
+    complete = all(service["status"] == "dumped" for service in services.values())
+    manifest: dict[str, Any] = {
+        "format": "janus.backup manifest",
+        "format_version": FORMAT_VERSION,
+        "run": {**run, "status": "complete" if complete else "partial"},
+        "tools": tools,
+        "services": services,
+    }
+    return seal(staging / NAME, manifest)
+
+
+def seal(path: Path, manifest: dict[str, Any]) -> dict[str, Any]:
+    """Given a manifest, add the checksum of all the rest of it and write it atomically."""
+    body = {key: value for key, value in manifest.items() if key != "checksum"}
+    sealed = {**body, "checksum": digest(body)}
+    write_atomically(path, canonical(sealed) + "\n")
+    return sealed
+
+
+def read(staging: Path) -> dict[str, Any]:
+    """Given an extracted archive or a staging directory, return its manifest.
+
+    Raise BackupError if it is missing, unreadable, of a newer format, or was edited.
+    """
+    path = staging / NAME
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        checksum = manifest.pop("checksum")
+    except FileNotFoundError as error:
+        raise BackupError(f"there is no manifest in {staging}: the run never finished") from error
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        raise BackupError(f"manifest {path} cannot be read: {error}") from error
+    if digest(manifest) != checksum:
+        raise BackupError(f"manifest {path} was edited: it does not match its own checksum")
+    if manifest.get("format_version", 0) > FORMAT_VERSION:
+        raise BackupError(
+            f"manifest {path} has format version {manifest['format_version']}; "
+            f"this version of janus.backup reads up to {FORMAT_VERSION}"
+        )
+    return {**manifest, "checksum": checksum}
+
+
+def damaged(staging: Path, record: dict[str, Any]) -> list[str]:
+    """Given a directory and one service's record, check every artefact's size and SHA-256.
+
+    Return one sentence for each that is missing or different; an empty list means intact.
+    """
+    sentences = []
+    for artefact in record.get("artefacts", []):
+        path = staging / artefact["path"]
+        if not path.is_file():
+            sentences.append(f"artefact {artefact['path']} is missing")
+        elif path.stat().st_size != artefact["size"]:
+            sentences.append(
+                f"artefact {artefact['path']} has {path.stat().st_size} bytes, "
+                f"{artefact['size']} in the manifest"
+            )
+        elif sha256(path) != artefact["sha256"]:
+            sentences.append(f"artefact {artefact['path']} does not match its sha256")
+    return sentences
+
+
+def record(staging: Path, name: str) -> dict[str, Any]:
+    """Given an extracted archive and a service's name, return its record from the manifest.
+
+    Raise BackupError if the service is not in it or its dump had failed.
+    """
+    service: dict[str, Any] | None = read(staging)["services"].get(name)
+    if service is None:
+        raise BackupError(f"the manifest in {staging} knows no service {name}")
+    if service["status"] != "dumped":
+        raise BackupError(f"this archive has no dump of {name}: {service['error']}")
+    return service

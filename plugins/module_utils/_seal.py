@@ -1,0 +1,122 @@
+# Copyright: the janus.backup developers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Prove that the archive just made holds this run, and mark it when it is partial: program of
+borgmatic's hooks after `create`.
+
+    python -m ansible_collections.janus.backup.plugins.module_utils._seal JOBFILE REPOSITORY
+    python -m ansible_collections.janus.backup.plugins.module_utils._seal JOBFILE --verdict
+
+The first reads the manifest back out of the newest archive of the job and compares it with the
+one in staging, renames the archive when the manifest says partial, so that retention does not
+count it, and notes the archive in <state>/status/<job>.json. The second exits 1 when the run was
+partial, so that borgmatic and the unit report a failure after all else was done.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.janus.backup.plugins.module_utils import _borg, _job, _manifest
+from ansible_collections.janus.backup.plugins.module_utils._errors import BackupError
+from ansible_collections.janus.backup.plugins.module_utils._files import (
+    private_directory,
+    write_atomically,
+)
+
+_DATE = "[0-9][0-9][0-9][0-9]-*"
+
+
+def seal(job: dict[str, Any], repository: str) -> str:
+    """Given a job and the repository that borgmatic just wrote to, return the archive's name.
+
+    Raise BackupError if the newest archive does not hold this run's manifest.
+    """
+    staging, access = Path(job["staging"]), _job.borg_access(job)
+    manifest = _manifest.read(staging)
+    found = _borg.archives(access, repository, f"{job['archive_prefix']}-{_DATE}")
+    if not found:
+        raise BackupError(f"{repository} holds no archive of {job['archive_prefix']}")
+    archive = found[-1]["name"]
+    inside = f"{staging.relative_to(job['state'])}/{_manifest.NAME}"
+    stored = _borg.run(access, ["extract", "--stdout", f"{repository}::{archive}", inside])
+    if stored != (staging / _manifest.NAME).read_text(encoding="utf-8"):
+        raise BackupError(f"archive {archive} in {repository} does not hold this run's manifest")
+    if manifest["run"]["status"] == "partial":
+        marked = archive.replace(job["archive_prefix"], f"{job['archive_prefix']}-partial", 1)
+        _borg.run(access, ["rename", f"{repository}::{archive}", marked])
+        archive = marked
+    _note(job, manifest, repository, archive, _borg.statistics(access, repository, archive))
+    return archive
+
+
+def verdict(job: dict[str, Any]) -> str | None:
+    """Given a job, return the sentence that makes its run a failure, or None."""
+    services = _manifest.read(Path(job["staging"]))["services"]
+    failed = [
+        f"{name}: {service['error']}"
+        for name, service in services.items()
+        if service["status"] != "dumped"
+    ]
+    if not failed:
+        return None
+    return f"the archive is partial, {len(failed)} of {len(services)} services failed: " + "; ".join(
+        failed
+    )
+
+
+def _note(
+    job: dict[str, Any],
+    manifest: dict[str, Any],
+    repository: str,
+    archive: str,
+    statistics: dict[str, int],
+) -> None:
+    path = private_directory(Path(job["state"]) / "status") / f"{job['name']}.json"
+    status: dict[str, Any] = {"run": manifest["run"], "repositories": {}}
+    if path.is_file():
+        noted = json.loads(path.read_text(encoding="utf-8"))
+        if noted["run"]["id"] == manifest["run"]["id"]:
+            status = noted
+    status["manifest"] = manifest["checksum"]
+    status["repositories"][repository] = {"archive": archive, **statistics}
+    status["services"] = {
+        name: {
+            "status": service["status"],
+            "error": service.get("error"),
+            "bytes": sum(artefact["size"] for artefact in service.get("artefacts", [])),
+            "objects": len(service.get("checksums", {})),
+            "consistency": service.get("consistency", {}).get("kind"),
+            "seconds": service.get("seconds"),
+        }
+        for name, service in manifest["services"].items()
+    }
+    write_atomically(path, json.dumps(status, indent=2) + "\n")
+
+
+def main() -> int:
+    """Seal an archive or give the verdict on a run. Return the exit code."""
+    parser = argparse.ArgumentParser(description="Prove and mark the archive of a backup run.")
+    parser.add_argument("job_file")
+    chosen = parser.add_mutually_exclusive_group(required=True)
+    chosen.add_argument("repository", nargs="?")
+    chosen.add_argument("--verdict", action="store_true", help="exit 1 if the run was partial")
+    arguments = parser.parse_args()
+    try:
+        job = _job.read(arguments.job_file)
+        if not arguments.verdict:
+            print(f"archive {seal(job, arguments.repository)} holds this run", file=sys.stderr)
+        elif sentence := verdict(job):
+            print(sentence, file=sys.stderr)
+            return 1
+    except BackupError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,162 @@
+#!/usr/bin/python
+# Copyright: the janus.backup developers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Choose an archive of a repository and extract it."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: archive_extract
+short_description: Choose an archive of a repository and extract it
+description:
+  - Chooses the latest, a random or a named archive and extracts it into an empty directory.
+  - The repository is only read. Its lock is shared, so that nothing is compacted away meanwhile.
+version_added: 0.1.0
+author: The janus.backup developers (@janus)
+requirements:
+  - borg 1.4
+extends_documentation_fragment:
+  - janus.backup.service.attributes
+options:
+  repository:
+    description: The repository, a path or an C(ssh://) location.
+    type: str
+    required: true
+  archive:
+    description:
+      - V(latest), V(random), or the name of an archive.
+      - The first two choose among complete archives only, never among partial ones.
+    type: str
+    default: latest
+  prefix:
+    description: What the names of the wanted archives begin with, usually C(<node>-<job>).
+    type: str
+    required: true
+  path:
+    description: Directory to extract into. It must be empty or absent.
+    type: path
+    required: true
+  passphrase_file:
+    description: File with the repository's passphrase, readable by its owner only.
+    type: path
+    required: true
+  base_directory:
+    description:
+      - Borg's own directory for caches and security data.
+      - A drill must not share it with backups of the same repository.
+    type: path
+    required: true
+  rsh:
+    description: Command by which Borg reaches an C(ssh://) repository.
+    type: str
+"""
+
+EXAMPLES = r"""
+- name: Extract the latest archive
+  janus.backup.archive_extract:
+    repository: ssh://root@janus1/var/backups/janus.borg
+    prefix: janus1-nightly
+    path: /var/lib/janus-backup/drill/archive
+    passphrase_file: /etc/janus-backup/passphrase
+    base_directory: /var/lib/janus-backup/drill/borg
+    rsh: ssh -i /etc/janus-backup/ssh/drill
+"""
+
+RETURN = r"""
+archive:
+  description: Name, id and start of the archive.
+  returned: success
+  type: dict
+path:
+  description: Directory in the extracted tree that holds C(manifest.json).
+  returned: when extracted
+  type: str
+images:
+  description: Directory in the extracted tree that holds images, whether or not there are any.
+  returned: when extracted
+  type: str
+seconds:
+  description: How long the extraction took.
+  returned: when extracted
+  type: float
+"""
+
+import random
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.janus.backup.plugins.module_utils import _borg, _manifest
+from ansible_collections.janus.backup.plugins.module_utils._errors import BackupError
+from ansible_collections.janus.backup.plugins.module_utils._files import (
+    private_directory,
+    read_secret,
+)
+
+
+def choose(access: dict[str, Any], repository: str, wanted: str, prefix: str) -> dict[str, Any]:
+    """Given a repository and what is wanted of it, return the archive. Raise BackupError if there
+    is none.
+    """
+    complete = f"{prefix}-[0-9][0-9][0-9][0-9]-*"
+    pattern = complete if wanted in ("latest", "random") else wanted
+    found = _borg.archives(access, repository, pattern)
+    if not found:
+        raise BackupError(f"{repository} holds no archive {pattern}")
+    archive = random.choice(found) if wanted == "random" else found[-1]
+    return {key: archive[key] for key in ("name", "id", "start")}
+
+
+def extract(access: dict[str, Any], repository: str, archive: str, path: Path) -> Path:
+    """Given an archive and an empty directory, extract it there and return where its manifest is.
+
+    Raise BackupError if it cannot be extracted or holds no manifest, or more than one.
+    """
+    private_directory(path)
+    if any(path.iterdir()):
+        raise BackupError(f"refusing to extract into {path}: it is not empty")
+    _borg.run(access, ["extract", f"{repository}::{archive}"], directory=path)
+    manifests = list(path.glob(f"staging/*/{_manifest.NAME}"))
+    if len(manifests) != 1:
+        raise BackupError(f"archive {archive} holds {len(manifests)} manifests instead of one")
+    return manifests[0].parent
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "repository": {"type": "str", "required": True},
+            "archive": {"type": "str", "default": "latest"},
+            "prefix": {"type": "str", "required": True},
+            "path": {"type": "path", "required": True},
+            "passphrase_file": {"type": "path", "required": True, "no_log": False},
+            "base_directory": {"type": "path", "required": True},
+            "rsh": {"type": "str"},
+        },
+        supports_check_mode=True,
+    )
+    access = {key: module.params[key] for key in ("passphrase_file", "base_directory", "rsh")}
+    repository = module.params["repository"]
+    try:
+        read_secret(access["passphrase_file"])
+        private_directory(Path(access["base_directory"]))
+        archive = choose(access, repository, module.params["archive"], module.params["prefix"])
+        result: dict[str, Any] = {"changed": True, "archive": archive}
+        result["diff"] = {"before": "", "after": f"{archive['name']}\n"}
+        if not module.check_mode:
+            started = time.monotonic()
+            source = extract(access, repository, archive["name"], Path(module.params["path"]))
+            result["seconds"] = round(time.monotonic() - started, 3)
+            result["path"] = str(source)
+            result["images"] = str(source.parent.parent / "images" / source.name)
+        module.exit_json(**result)
+    except BackupError as error:
+        module.fail_json(msg=str(error), exception=traceback.format_exc())
+
+
+if __name__ == "__main__":
+    main()

@@ -50,9 +50,7 @@ class ActionModule(ActionBase):
             result |= {"failed": True, "msg": f"{unit} failed ({state['Result']})"}
         return result
 
-    def _follow(
-        self, unit: str, since: str, deadline: float
-    ) -> tuple[list[str], dict[str, str]]:
+    def _follow(self, unit: str, since: str, deadline: float) -> tuple[list[str], dict[str, str]]:
         """Show each new line of the unit's journal until the unit is done or time is up."""
         cursor, lines = "", []
         while True:
@@ -61,7 +59,7 @@ class ActionModule(ActionBase):
             self._run("journalctl --sync")
             for entry in self._run(
                 f"journalctl --unit={shlex.quote(unit)} {start} --output=json --quiet"
-                " --output-fields=MESSAGE,_PID"
+                " --output-fields=MESSAGE | cat"  # a terminal would get colours
             ).splitlines():
                 noted = json.loads(entry)
                 cursor = noted["__CURSOR"]

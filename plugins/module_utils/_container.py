@@ -53,8 +53,19 @@ def inspect(name: str, running: bool = True) -> dict[str, Any]:
     except docker.errors.NotFound as error:
         raise BackupError(f"container {name} does not exist") from error
     if running and not attributes["State"]["Running"]:
-        raise BackupError(f"container {name} is not running: {attributes['State']['Status']}")
+        status = attributes["State"]["Status"]
+        raise BackupError(f"container {name} is not running: {status}{_last_words(name)}")
     return attributes
+
+
+def _last_words(name: str) -> str:
+    import docker
+
+    try:
+        said = client().api.logs(name, tail=2).decode(errors="replace")
+    except docker.errors.APIError:  # a logging driver that cannot be read
+        return ""
+    return f" ({' '.join(said.split())})" if said.strip() else ""
 
 
 def address(attributes: dict[str, Any]) -> str:
@@ -133,23 +144,53 @@ def remove_labelled(label: str) -> list[str]:
 
 def keep_configuration(spec: dict[str, Any], directory: Path) -> None:
     """Given a specification and a dump's directory, copy what is bind-mounted read-only into
-    <directory>/mounts/<n> and note that in the mount as `archived`.
+    <directory>/mounts/<n>, with owners and modes, and note that in the mount as `archived`.
 
     A read-only bind mount is configuration (a file or a small tree); sockets and the like are left
-    out. Raise BackupError if one is larger than 64 MiB: that is data and wants a service of its own.
+    out. Raise BackupError if one is larger than 64 MiB: that is data and wants its own service.
     """
     for number, mount in enumerate(spec["mounts"]):
         source = Path(mount["source"])
         if mount["type"] != "bind" or not mount["read_only"]:
             continue
-        files = [source] if source.is_file() else [p for p in source.rglob("*") if p.is_file()]
-        if sum(path.stat().st_size for path in files) > _CONFIGURATION_LIMIT:
+        paths = [source, *sorted(source.rglob("*"))] if source.is_dir() else [source]
+        paths = [path for path in paths if path.is_file() or path.is_dir()]
+        if sum(path.stat().st_size for path in paths if path.is_file()) > _CONFIGURATION_LIMIT:
             raise BackupError(f"{source}, mounted read-only, is too large to be configuration")
-        target = directory / "mounts" / str(number)
-        for path in files:
-            copy = target / path.relative_to(source) if source.is_dir() else target
-            private_directory(copy.parent)
-            shutil.copyfile(path, copy)
-            copy.chmod(0o600)
-        if files:
+        private_directory(directory / "mounts")
+        for path in paths:
+            copy = directory / "mounts" / str(number) / path.relative_to(source)
+            if path.is_dir():
+                copy.mkdir()
+            else:
+                shutil.copyfile(path, copy)
+            shutil.copystat(path, copy)
+            shutil.chown(copy, path.stat().st_uid, path.stat().st_gid)
+        if paths:
             mount["archived"] = f"mounts/{number}"
+
+
+def stop(name: str, seconds: int) -> None:
+    """Given a container, ask it to stop and wait up to so many seconds before it is killed.
+
+    Raise BackupError if it was killed: what it leaves then is not what it would have left.
+    """
+    import docker
+
+    try:
+        client().api.stop(name, timeout=seconds)
+    except docker.errors.APIError as error:
+        raise BackupError(f"cannot stop container {name}: {error.explanation}") from error
+    code = inspect(name, running=False)["State"]["ExitCode"]
+    if code == 137:
+        raise BackupError(f"container {name} did not stop within {seconds} s and was killed")
+
+
+def start(name: str) -> None:
+    """Given a container, start it unless it runs. Raise BackupError if Docker cannot."""
+    import docker
+
+    try:
+        client().api.start(name)
+    except docker.errors.APIError as error:
+        raise BackupError(f"cannot start container {name}: {error.explanation}") from error

@@ -18,7 +18,7 @@ from ansible_collections.janus.backup.plugins.module_utils._files import remove_
 
 
 def main() -> int:
-    """Clean up after all drills of the state directory on the command line. Return the exit code."""
+    """Clean up after all drills of the state directory in argv. Return the exit code."""
     state = Path(sys.argv[1])
     try:
         _container.remove_labelled(f"{_container.LABEL}=drill")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -33,11 +33,11 @@ CREDENTIAL = "credential"
 
 def utc_now() -> str:
     """Return the present moment, UTC, as ISO 8601 with a Z."""
-    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def reason(service: dict[str, Any], staging: Path) -> str | None:
-    """Given a service and a run's staging, return why it is to be dumped, or None if it has been."""
+    """Given a service and a run's staging, return why to dump it, or None if it has been."""
     if (staging / service["name"] / _manifest.RECORD).is_file():
         return None
     return f"dump {service['name']} into {staging / service['name']}"
@@ -45,7 +45,9 @@ def reason(service: dict[str, Any], staging: Path) -> str | None:
 
 def journal(service: dict[str, Any]) -> Path:
     """Given a service, return the file that tells `_cleanup` what to resume after a crash."""
-    return Path(service["state_directory"]) / "quiesced" / service["job"] / f"{service['name']}.json"
+    return (
+        Path(service["state_directory"]) / "quiesced" / service["job"] / f"{service['name']}.json"
+    )
 
 
 def dump(
@@ -66,7 +68,7 @@ def dump(
     private_directory(partial)
     scratch = private_directory(Path(service["scratch"]))
     try:
-        with beside(service, writable=[partial, scratch], readable=[]) as helper:
+        with beside(service, [partial, scratch], [], **implementation.DUMP_HELPER) as helper:
             result = _quiesced_dump(implementation, service, partial, helper)
         record = {
             "status": "dumped",

@@ -25,7 +25,7 @@ _TAIL = 2000
 
 
 class Helper:
-    """Runs one tool after another for a service; made by `beside`, not by hand."""
+    """Runs one tool after another for a service; made by `beside` or `inside`, not by hand."""
 
     def __init__(self, container: str | None) -> None:
         self._container = container
@@ -76,15 +76,15 @@ def beside(
     service: dict[str, Any],
     writable: list[Path],
     readable: list[Path],
-    volumes: bool = False,
+    volumes: str = "",
     network: bool = True,
 ) -> Iterator[Helper]:
     """Given a service and directories that its tools write and read, yield a Helper.
 
-    volumes mounts the service's own volumes too, read-only; network shares the service's network,
-    else there is none. The helper container carries the label of the service's job, by which
-    `_cleanup` finds it after a crash, and is removed at the end. Raise BackupError if it cannot be
-    started.
+    volumes, "ro" or "rw", mounts the service's own volumes too; network shares the service's
+    network, else there is none and the service need not run. The helper container carries the label
+    of the service's job, by which `_cleanup` finds it after a crash, and is removed at the end.
+    Raise BackupError if it cannot be started.
     """
     if service["runtime"] == "host":
         yield Helper(None)
@@ -108,7 +108,7 @@ def beside(
             labels={_container.LABEL: service["job"]},
             network_mode=f"container:{attributes['Id']}" if network else "none",
             volumes=mounts,
-            volumes_from=[f"{attributes['Id']}:ro"] if volumes else [],
+            volumes_from=[f"{attributes['Id']}:{volumes}"] if volumes else [],
             healthcheck={"test": ["NONE"]},
             log_config={"type": "none"},
         )
@@ -118,3 +118,10 @@ def beside(
     finally:
         with contextlib.suppress(docker.errors.NotFound):
             engine.api.remove_container(name, force=True, v=True)
+
+
+def inside(service: dict[str, Any]) -> Helper:
+    """Given a service, return a Helper for the service's own container instead of one beside it:
+    for what can only be changed in there.
+    """
+    return Helper(None if service["runtime"] == "host" else service["container"])

@@ -9,6 +9,7 @@ the host is mounted but the archived configuration, and the only network is the 
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -91,7 +92,7 @@ def build(
             volume = f"{name}-{number}"
             api.create_volume(volume, labels=labels)
             binds.append(f"{volume}:{mount['destination']}")
-        aliases = sorted({spec["name"], *sum(spec["networks"].values(), [])})
+        aliases = sorted({spec["name"], *itertools.chain(*spec["networks"].values())})
         config = {
             **spec["config"],
             "Image": image,

@@ -63,8 +63,9 @@ def verdict(job: dict[str, Any]) -> str | None:
     ]
     if not failed:
         return None
-    return f"the archive is partial, {len(failed)} of {len(services)} services failed: " + "; ".join(
-        failed
+    return (
+        f"the archive is partial, {len(failed)} of {len(services)} services failed: "
+        + "; ".join(failed)
     )
 
 

@@ -51,9 +51,7 @@ def _service(module: AnsibleModule, implementation: ModuleType) -> dict[str, Any
         module.fail_json(msg=missing_required_lib(library), exception=traceback.format_exc())
     service: dict[str, Any] = {key: module.params[key] for key in _ACCESS}
     service["options"] = {
-        key: value
-        for key, value in (module.params["options"] or {}).items()
-        if value is not None
+        key: value for key, value in (module.params["options"] or {}).items() if value is not None
     }
     service["scratch"] = f"/run/janus-backup/{service['job']}/{service['name']}"
     return service
@@ -101,10 +99,8 @@ def run_restore(implementation: ModuleType, options: dict[str, Any]) -> None:
             started = time.monotonic()
             scratch = private_directory(Path(service["scratch"]))
             directory = source / service["name"]
-            with beside(service, writable=[scratch], readable=[directory]) as helper:
-                implementation.restore(
-                    service, directory, helper, record, module.params["replace"]
-                )
+            with beside(service, [scratch], [directory], **implementation.RESTORE_HELPER) as helper:
+                implementation.restore(service, directory, helper, record, module.params["replace"])
             result["seconds"] = round(time.monotonic() - started, 3)
         module.exit_json(**result)
     except BackupError as error:

@@ -10,9 +10,9 @@ module: drill_container
 short_description: Build the container of an archived service on the isolated network of a drill
 description:
   - Builds a container from the specification that the archive's manifest recorded, with image,
-    command, environment and read-only configuration of the original, but with a name, volumes and a
-    network of the drill's own and without published ports.
-  - The image comes from the archive when it is kept there, else from the host, else from a registry.
+    command, environment and read-only configuration of the original, but with a name, volumes and
+    a network of the drill's own and without published ports.
+  - The image comes from the host or, when it is kept there, from the archive, else a registry.
 version_added: 0.1.0
 author: The janus.backup developers (@janus)
 requirements:
@@ -27,7 +27,7 @@ options:
   drill:
     description:
       - Name of the drill.
-      - Names of all that is made begin with it, and all carries it in the label C(janus.backup.drill).
+      - Names of all that is made begin with it; all carries it in the label C(janus.backup.drill).
       - The drill's network has this name and must exist.
     type: str
     required: true

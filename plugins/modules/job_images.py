@@ -9,8 +9,8 @@ DOCUMENTATION = r"""
 module: job_images
 short_description: Keep the images of a job's containers as files beside its dumps
 description:
-  - Saves the image of each container once, under the image's id, and deletes those that no container
-    uses any more, so that an archive can be restored on a host that reaches no registry.
+  - Saves the image of each container once, under the image's id, and deletes those that no
+    container uses any more, so that an archive can be restored on a host that reaches no registry.
 version_added: 0.1.0
 author: The janus.backup developers (@janus)
 requirements:

@@ -42,8 +42,8 @@ checksum:
   type: str
 services:
   description:
-    - For each service its type, runtime, container, status, error, user, size in bytes, and C(damage), one
-      sentence for each artefact that is missing or different.
+    - For each service its type, runtime, container, status, error, user, size in bytes, and
+      C(damage), one sentence for each artefact that is missing or different.
   returned: success
   type: dict
 """

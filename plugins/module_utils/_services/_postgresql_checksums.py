@@ -31,61 +31,85 @@ PINS = {
     "client_connection_check_interval": "1s",  # a query ends when its client was killed
 }
 
-_OURS = """n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND NOT EXISTS (
-    SELECT FROM pg_depend e WHERE e.classid = {catalogue}::regclass AND e.objid = {oid}
-    AND e.deptype = 'e')"""
 
-_TABLES = f"""SELECT n.nspname, c.relname FROM pg_class c
+def _ours(identity: str, catalogue: str = "'pg_class'") -> str:
+    """Return the condition that an object is neither PostgreSQL's own nor an extension's."""
+    return f"""n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND NOT EXISTS (
+        SELECT FROM pg_depend e WHERE e.classid = ({catalogue})::regclass
+        AND e.objid = {identity} AND e.deptype = 'e')"""
+
+
+def _privileges(acl: str, kind: str, owner: str) -> str:
+    """Return the expression of an object's privileges, the default ones spelled out, sorted."""
+    return f"""(SELECT array_agg(p::text ORDER BY p::text)
+        FROM unnest(coalesce({acl}, acldefault(({kind})::"char", {owner}))) p)"""
+
+
+# Columns by name: after a restore, inherited and attached tables may have them in another order.
+# A partitioned table as a whole: rows hashed by an enum come back in other partitions. Only one
+# with a foreign partition, whose rows are not in the dump, is read partition by partition.
+_TABLES = f"""WITH apart AS (SELECT DISTINCT pg_partition_root(oid) AS root FROM pg_class
+        WHERE relkind = 'f' AND relispartition)
+    SELECT n.nspname, c.relname, CASE c.relkind WHEN 'r' THEN 'ONLY ' ELSE '' END, coalesce((
+        SELECT string_agg('"janus row".' || quote_ident(a.attname), ', ' ORDER BY a.attname)
+        FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), '')
+    FROM pg_class c
     JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind = 'r' AND c.relpersistence <> 't'
-    AND {_OURS.format(catalogue="'pg_class'", oid="c.oid")} ORDER BY c.relpages DESC, 1, 2"""
+    WHERE c.relpersistence <> 't' AND {_ours("c.oid")} AND (
+        (c.relkind = 'r' AND (NOT c.relispartition
+            OR pg_partition_root(c.oid) IN (SELECT root FROM apart)))
+        OR (c.relkind = 'p' AND NOT c.relispartition AND c.oid NOT IN (SELECT root FROM apart)))
+    ORDER BY c.relpages DESC, 1, 2"""
 
-_ACL = "(SELECT array_agg(a::text ORDER BY a::text) FROM unnest(coalesce({acl}, acldefault(({kind})::\"char\", {owner}))) a)"
+_RELATION_KIND = "CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END"
+_CONSTRAINED = "CASE k.contypid WHEN 0 THEN k.conrelid ELSE k.contypid END"
+_CONSTRAINED_CATALOGUE = "CASE k.contypid WHEN 0 THEN 'pg_class' ELSE 'pg_type' END"
 
 # Each query yields (kind, identity, detail): one object that must be there again, looking the same.
 _SCHEMA = [
     # tables, views, sequences with their columns
     f"""SELECT CASE c.relkind WHEN 'r' THEN 'columns of table' WHEN 'p' THEN 'partitioned table'
           WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' WHEN 'f' THEN 'foreign table'
-          ELSE 'definition of sequence' END, quote_ident(n.nspname) || '.' || quote_ident(c.relname),
+          ELSE 'definition of sequence' END,
+        quote_ident(n.nspname) || '.' || quote_ident(c.relname),
         concat_ws(' ', c.relowner::regrole, c.relpersistence, c.reloptions, c.relrowsecurity,
-          c.relforcerowsecurity, {_ACL.format(acl="c.relacl", kind="CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END", owner="c.relowner")},
+          c.relforcerowsecurity, {_privileges("c.relacl", _RELATION_KIND, "c.relowner")},
           (SELECT string_agg(concat_ws(' ', a.attname, format_type(a.atttypid, a.atttypmod),
              a.attnotnull, a.attidentity, a.attgenerated, a.atthasdef, a.attcollation::regcollation,
              a.attacl), ', ' ORDER BY a.attname)
            FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
-          (SELECT concat_ws(' ', s.seqtypid::regtype, s.seqstart, s.seqincrement, s.seqmax, s.seqmin,
-             s.seqcache, s.seqcycle) FROM pg_sequence s WHERE s.seqrelid = c.oid))
+          (SELECT concat_ws(' ', s.seqtypid::regtype, s.seqstart, s.seqincrement, s.seqmax,
+             s.seqmin, s.seqcache, s.seqcycle) FROM pg_sequence s WHERE s.seqrelid = c.oid))
       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
       WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND c.relpersistence <> 't'
-      AND {_OURS.format(catalogue="'pg_class'", oid="c.oid")}""",
+      AND {_ours("c.oid")}""",
     f"""SELECT 'index', quote_ident(n.nspname) || '.' || quote_ident(c.relname),
         concat_ws(' ', i.indrelid::regclass, i.indisunique, i.indisprimary, i.indnatts,
           i.indpred IS NULL, m.amname)
       FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam
       JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_class t ON t.oid = i.indrelid
       WHERE i.indisvalid AND n.nspname <> 'pg_toast' AND t.relpersistence <> 't'
-      AND {_OURS.format(catalogue="'pg_class'", oid="i.indrelid")}""",
+      AND {_ours("i.indrelid")}""",
     f"""SELECT 'constraint', quote_ident(k.conname) || ' on ' ||
           CASE k.contypid WHEN 0 THEN k.conrelid::regclass::text ELSE k.contypid::regtype::text END,
         concat_ws(' ', k.contype, k.convalidated, k.condeferrable, k.condeferred,
           k.confrelid::regclass, k.confupdtype, k.confdeltype)
       FROM pg_constraint k JOIN pg_namespace n ON n.oid = k.connamespace
       WHERE k.contype <> 't'
-      AND {_OURS.format(catalogue="CASE k.contypid WHEN 0 THEN 'pg_class' ELSE 'pg_type' END", oid="CASE k.contypid WHEN 0 THEN k.conrelid ELSE k.contypid END")}""",
+      AND {_ours(_CONSTRAINED, _CONSTRAINED_CATALOGUE)}""",
     f"""SELECT 'function', p.oid::regprocedure::text,
         concat_ws(' ', p.proowner::regrole, l.lanname, p.prokind, p.prosecdef, p.proleakproof,
           p.provolatile, p.proparallel, p.proisstrict, p.proretset, p.prorettype::regtype,
           p.proconfig, md5(p.prosrc),
-          {_ACL.format(acl="p.proacl", kind="'f'", owner="p.proowner")})
+          {_privileges("p.proacl", "'f'", "p.proowner")})
       FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
       JOIN pg_language l ON l.oid = p.prolang
-      WHERE {_OURS.format(catalogue="'pg_proc'", oid="p.oid")}""",
+      WHERE {_ours("p.oid", "'pg_proc'")}""",
     f"""SELECT 'trigger', quote_ident(g.tgname) || ' on ' || g.tgrelid::regclass,
         concat_ws(' ', g.tgfoid::regproc, g.tgtype, g.tgenabled)
       FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid
       JOIN pg_namespace n ON n.oid = c.relnamespace
-      WHERE NOT g.tgisinternal AND {_OURS.format(catalogue="'pg_class'", oid="c.oid")}""",
+      WHERE NOT g.tgisinternal AND {_ours("c.oid")}""",
     """SELECT 'policy', quote_ident(y.polname) || ' on ' || y.polrelid::regclass,
         concat_ws(' ', y.polcmd, y.polpermissive,
           (SELECT array_agg(r::regrole::text ORDER BY r::regrole::text) FROM unnest(y.polroles) r))
@@ -105,21 +129,21 @@ _SCHEMA = [
       FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
       LEFT JOIN pg_class c ON c.oid = t.typrelid
       WHERE (t.typtype IN ('d', 'e', 'r') OR (t.typtype = 'c' AND c.relkind = 'c'))
-      AND {_OURS.format(catalogue="'pg_type'", oid="t.oid")}""",
+      AND {_ours("t.oid", "'pg_type'")}""",
     f"""SELECT 'schema', quote_ident(n.nspname), concat_ws(' ', n.nspowner::regrole,
-          {_ACL.format(acl="n.nspacl", kind="'n'", owner="n.nspowner")})
-      FROM pg_namespace n WHERE {_OURS.format(catalogue="'pg_namespace'", oid="n.oid")}""",
+          {_privileges("n.nspacl", "'n'", "n.nspowner")})
+      FROM pg_namespace n WHERE {_ours("n.oid", "'pg_namespace'")}""",
     """SELECT 'extension', quote_ident(x.extname), x.extversion FROM pg_extension x""",
     """SELECT 'event trigger', quote_ident(evtname), concat_ws(' ', evtevent, evtenabled, evttags)
       FROM pg_event_trigger""",
-    """SELECT 'publication', quote_ident(pubname), concat_ws(' ', puballtables, pubinsert, pubupdate,
-          pubdelete, pubtruncate) FROM pg_publication""",
+    """SELECT 'publication', quote_ident(pubname), concat_ws(' ', puballtables, pubinsert,
+          pubupdate, pubdelete, pubtruncate) FROM pg_publication""",
     """SELECT 'default privileges', concat_ws(' ', d.defaclrole::regrole, d.defaclobjtype,
           n.nspname), (SELECT array_agg(a::text ORDER BY a::text) FROM unnest(d.defaclacl) a)::text
       FROM pg_default_acl d LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace""",
 ]
 
-# pg_dump fills the holes of a sparse large object with zeros, so zeros at a page's end do not count.
+# pg_dump fills the holes of sparse large objects with zeros, so zeros at a page's end do not count.
 _LARGE_OBJECTS = [
     """SELECT count(*), coalesce(sum(hashtextextended(concat_ws(' ', m.oid, m.lomowner::regrole,
           (SELECT array_agg(a::text ORDER BY a::text) FROM unnest(m.lomacl) a)), 0)::numeric), 0)
@@ -133,8 +157,9 @@ _LARGE_OBJECTS = [
 ]
 
 _CLUSTER = [
-    """SELECT 'role', quote_ident(r.rolname), concat_ws(' ', r.rolsuper, r.rolinherit, r.rolcreaterole,
-          r.rolcreatedb, r.rolcanlogin, r.rolreplication, r.rolbypassrls, r.rolconnlimit,
+    """SELECT 'role', quote_ident(r.rolname), concat_ws(' ', r.rolsuper, r.rolinherit,
+          r.rolcreaterole, r.rolcreatedb, r.rolcanlogin, r.rolreplication, r.rolbypassrls,
+          r.rolconnlimit,
           r.rolpassword, r.rolvaliduntil,
           (SELECT array_agg(concat_ws(' ', m.roleid::regrole, m.admin_option)
              ORDER BY m.roleid::regrole::text) FROM pg_auth_members m WHERE m.member = r.oid))
@@ -148,7 +173,7 @@ _CLUSTER = [
       FROM pg_tablespace WHERE spcname !~ '^pg_'""",
     f"""SELECT 'database', quote_ident(d.datname), concat_ws(' ', d.datdba::regrole,
           pg_encoding_to_char(d.encoding), d.datcollate, d.datctype, d.datlocprovider,
-          d.datconnlimit, {_ACL.format(acl="d.datacl", kind="'d'", owner="d.datdba")})
+          d.datconnlimit, {_privileges("d.datacl", "'d'", "d.datdba")})
       FROM pg_database d WHERE d.datname = ANY (%(databases)s)""",
 ]
 
@@ -170,12 +195,13 @@ def of_tables(connection: Any, database: str) -> Checksums:
     place = f"database {quoted(database)}"
     with connection.cursor() as cursor:
         cursor.execute(_TABLES)
-        for schema, table in cursor.fetchall():
+        for schema, table, only, columns in cursor.fetchall():
             name = quoted(schema, table)
             found[f"{place} table {name}"] = _rows_digest(
                 cursor,
-                'SELECT count(*), coalesce(sum(hashtextextended("janus row"::text, 0)::numeric), 0)'
-                f' FROM ONLY {name} AS "janus row"',
+                "SELECT count(*),"
+                f" coalesce(sum(hashtextextended(ROW({columns})::text, 0)::numeric), 0)"
+                f' FROM {only}{name} AS "janus row"',
             )
         pages = [_rows_digest(cursor, query) for query in _LARGE_OBJECTS]
         found[f"{place} large objects"] = {
@@ -213,7 +239,7 @@ def of_sequences(connection: Any, database: str) -> Checksums:
         cursor.execute(
             "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n"
             " ON n.oid = c.relnamespace WHERE c.relkind = 'S' AND c.relpersistence <> 't'"
-            f" AND {_OURS.format(catalogue=chr(39) + 'pg_class' + chr(39), oid='c.oid')}"
+            f" AND {_ours('c.oid')}"
         )
         for schema, sequence in cursor.fetchall():
             name = quoted(schema, sequence)

@@ -23,10 +23,14 @@ from ansible_collections.janus.backup.plugins.module_utils._errors import Backup
 from ansible_collections.janus.backup.plugins.module_utils._helper import Helper
 from ansible_collections.janus.backup.plugins.module_utils._services import (
     _postgresql_access as access,
+)
+from ansible_collections.janus.backup.plugins.module_utils._services import (
     _postgresql_checksums as checksums,
 )
 
 LIBRARIES = ("psycopg2",)
+DUMP_HELPER: dict[str, Any] = {}
+RESTORE_HELPER: dict[str, Any] = {}
 _GLOBALS = "globals.sql"
 
 
@@ -190,7 +194,9 @@ def _read_snapshot(connection: Any, database: str) -> Checksums:
         return checksums.of_schema(connection, database) | checksums.of_tables(connection, database)
     except psycopg2.Error as error:
         cause = " ".join(str(error).split())
-        raise BackupError(f"cannot compute the checksums of database {database}: {cause}") from error
+        raise BackupError(
+            f"cannot compute the checksums of database {database}: {cause}"
+        ) from error
 
 
 def _read_cluster(service: dict[str, Any], databases: list[str]) -> Checksums:

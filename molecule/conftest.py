@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the tests of all scenarios share: the hosts, playbooks, and archives with planted faults."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import testinfra
+from testinfra.host import Host
+
+ROOT = Path(__file__).resolve().parents[1]
+SCENARIO = os.environ["MOLECULE_SCENARIO_NAME"]
+INVENTORY = ROOT / "build/beds" / SCENARIO / "inventory.yml"
+INVENTORIES = [INVENTORY, ROOT / "inventories/demo"]
+PYTHON = "PYTHONPATH=/opt/janus-backup/collections /opt/janus-backup/venv/bin/python"
+
+Play = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def pytest_report_header() -> str:
+    """Say which bed the tests talk to."""
+    return f"bed: {SCENARIO}"
+
+
+def _host(name: str) -> Host:
+    return testinfra.get_host(f"ansible://{name}?ansible_inventory={INVENTORY}")
+
+
+@pytest.fixture(scope="session")
+def node() -> Host:
+    """The node that is backed up."""
+    return _host("janus1")
+
+
+@pytest.fixture(scope="session")
+def drill_host() -> Host:
+    """The host on which drills rebuild the stack."""
+    return _host("drill1")
+
+
+@pytest.fixture(scope="session")
+def play(tmp_path_factory: pytest.TempPathFactory) -> Play:
+    """Return a function that runs a playbook of the collection and returns what came of it."""
+    logs = tmp_path_factory.mktemp("logs")
+
+    def run(
+        name: str, *arguments: str, expect: int | None = 0, **variables: Any
+    ) -> subprocess.CompletedProcess[str]:
+        command = ["ansible-playbook", f"janus.backup.{name}", *arguments]
+        for inventory in INVENTORIES:
+            command += ["--inventory", str(inventory)]
+        command += ["--extra-vars", json.dumps({"reports": str(logs / "reports"), **variables})]
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"},
+        )
+        if expect is not None and (done.returncode == 0) != (expect == 0):
+            pytest.fail(
+                f"{' '.join(command)} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
+            )
+        return done
+
+    return run
+
+
+@pytest.fixture
+def latest_report(drill_host: Host) -> Callable[[], dict[str, Any]]:
+    """Return a function that reads the newest drill report from the drill host."""
+
+    def read() -> dict[str, Any]:
+        newest = drill_host.check_output("ls -t /var/lib/janus-backup/drills/*.json | head -1")
+        report: dict[str, Any] = json.loads(drill_host.file(newest.strip()).content_string)
+        return report
+
+    return read
+
+
+@pytest.fixture
+def plant(node: Host) -> Callable[..., str]:
+    """Return a function that makes an archive with a planted fault and returns its name."""
+    tool = (ROOT / "molecule/shared/plant.py").read_text(encoding="utf-8")
+
+    def make(fault: str, *arguments: str) -> str:
+        quoted = " ".join(f"'{argument}'" for argument in arguments)
+        command = f"{PYTHON} - {fault} {quoted} <<'PROGRAM'\n{tool}\nPROGRAM"
+        return node.check_output(command).strip().splitlines()[-1]
+
+    return make

@@ -1,0 +1,124 @@
+# Copyright: the janus.backup developers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Everything slow about a cold copy, in a helper without network: proving it consistent, a portable
+dump, and its checksums, read from a server that is started on a copy of the copy.
+"""
+
+from __future__ import annotations
+
+import shutil
+import socket
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.janus.backup.plugins.module_utils._checksum import Checksums
+from ansible_collections.janus.backup.plugins.module_utils._errors import BackupError
+from ansible_collections.janus.backup.plugins.module_utils._files import private_directory
+from ansible_collections.janus.backup.plugins.module_utils._helper import Helper
+from ansible_collections.janus.backup.plugins.module_utils._services import (
+    _neo4j_checksums as checksums,
+    _neo4j_shell as shell,
+)
+
+# Preallocated transaction logs are mostly holes: reading holes is quick, writing them is not.
+COPY = ["cp", "--archive", "--reflink=auto", "--sparse=always", "--no-target-directory"]
+
+_SETTINGS = """\
+server.directories.data={work}/data
+server.directories.transaction.logs.root={work}/data/transactions
+server.directories.logs={work}/logs
+server.directories.run={work}/run
+server.directories.import={work}/import
+server.directories.plugins={work}/plugins
+server.default_listen_address=127.0.0.1
+server.bolt.listen_address=127.0.0.1:{port}
+server.http.enabled=false
+server.https.enabled=false
+server.memory.heap.initial_size={memory}
+server.memory.heap.max_size={memory}
+server.memory.pagecache.size={memory}
+dbms.usage_report.enabled=false
+dbms.security.auth_enabled={auth}
+"""
+
+# The server is killed, not stopped: its stores are thrown away. Its own java, without a launcher
+# in between, is what the dry run tells.
+_AROUND = """\
+command=$(neo4j console --dry-run) || exit 1
+(eval "exec $command") >"$NEO4J_CONF/../server.log" 2>&1 </dev/null &
+server=$!
+trap 'kill -9 $server 2>/dev/null; wait $server 2>/dev/null' EXIT
+until grep -q ' Started\\.$' "$NEO4J_CONF/../server.log"; do
+    if ! kill -0 $server 2>/dev/null; then tail -n 5 "$NEO4J_CONF/../server.log" >&2; exit 1; fi
+    sleep 0.2
+done
+if [ -s "$1" ]; then NEO4J_PASSWORD=$(cat "$1"); export NEO4J_PASSWORD; fi
+shift
+cypher-shell "$@"
+"""
+
+# Neo4j does not start where its host's name means nothing, as in a container without network.
+_NAME = """\
+name=$(cat /proc/sys/kernel/hostname)
+getent hosts "$name" >/dev/null || echo "127.0.0.1 $name" >>/etc/hosts
+"""
+
+
+def prove(
+    service: dict[str, Any],
+    helper: Helper,
+    databases: list[str],
+    data: Path,
+    directory: Path,
+) -> Checksums:
+    """Given a service, a helper, its user databases, the cold copy, and the dump's directory, prove
+    the copy consistent, add a portable dump to the directory if wanted, and return the checksums.
+
+    The copy itself is only read. Raise BackupError if it is inconsistent or cannot be started.
+    """
+    options = service["options"]
+    work = private_directory(directory / ".work")
+    try:
+        helper.run([*COPY, str(data), str(work / "data")])
+        port = _configure(service, work)
+        environment = ["env", f"NEO4J_CONF={work}/conf", f"HEAP_SIZE={_memory(service)}"]
+        for database in [*databases, "system"]:
+            if options.get("check", True):
+                reports = f"--report-path={work}/reports"
+                _admin(helper, environment, ["database", "check", database, reports])
+            if options.get("portable", False):
+                target = private_directory(directory / "portable")
+                _admin(helper, environment, ["database", "dump", database, f"--to-path={target}"])
+        named = _NAME if service["runtime"] == "docker" else ""
+        around = f"{named}NEO4J_CONF={work}/conf; export NEO4J_CONF\n{_AROUND}"
+        found: Checksums = shell.ask(
+            service, helper, checksums.script(databases), checksums.consume, around, port
+        )
+        return found
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _admin(helper: Helper, environment: list[str], arguments: list[str]) -> None:
+    try:
+        helper.run([*environment, "neo4j-admin", *arguments])
+    except BackupError as error:
+        cause = str(error).partition(": ")[2]
+        raise BackupError(f"neo4j-admin {' '.join(arguments[:3])} failed: {cause}") from error
+
+
+def _configure(service: dict[str, Any], work: Path) -> int:
+    """Write the settings of a server that nobody else reaches, and return its port."""
+    with socket.socket() as probe:  # only with runtime: host is there anyone to share ports with
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    for name in ("conf", "logs", "run", "import", "plugins", "reports"):
+        private_directory(work / name)
+    auth = "true" if service.get("user") else "false"
+    settings = _SETTINGS.format(work=work, port=port, memory=_memory(service), auth=auth)
+    (work / "conf" / "neo4j.conf").write_text(settings, encoding="utf-8")
+    return port
+
+
+def _memory(service: dict[str, Any]) -> str:
+    return str(service["options"].get("memory", "512m"))

@@ -18,7 +18,10 @@ ROOT = Path(__file__).resolve().parents[1]
 SCENARIO = os.environ["MOLECULE_SCENARIO_NAME"]
 INVENTORY = ROOT / "build/beds" / SCENARIO / "inventory.yml"
 INVENTORIES = [INVENTORY, ROOT / "inventories/demo"]
-PYTHON = "PYTHONPATH=/opt/janus-backup/collections /opt/janus-backup/venv/bin/python"
+PYTHON = (
+    "PATH=/opt/janus-backup/venv/bin:$PATH PYTHONPATH=/opt/janus-backup/collections "
+    "/opt/janus-backup/venv/bin/python"
+)
 
 Play = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -93,6 +96,9 @@ def plant(node: Host) -> Callable[..., str]:
     def make(fault: str, *arguments: str) -> str:
         quoted = " ".join(f"'{argument}'" for argument in arguments)
         command = f"{PYTHON} - {fault} {quoted} <<'PROGRAM'\n{tool}\nPROGRAM"
-        return node.check_output(command).strip().splitlines()[-1]
+        done = node.run(command)
+        if done.rc != 0:
+            pytest.fail(f"cannot plant {fault}: {done.stderr}")
+        return str(done.stdout).splitlines()[-1]
 
     return make

@@ -55,7 +55,7 @@ def main() -> int:
     try:
         job = _job.read(arguments.job_file)
     except BackupError as error:
-        print(error, file=sys.stderr)
+        sys.stderr.write(f"{error}\n")
         return 1
     staging, scratch = Path(job["staging"]), SCRATCH / job["name"]
     steps: list[Callable[[], Any]] = [
@@ -71,7 +71,7 @@ def main() -> int:
         try:
             step()
         except (BackupError, OSError) as error:
-            print(f"cleaning up after {job['name']}: {error}", file=sys.stderr)
+            sys.stderr.write(f"cleaning up after {job['name']}: {error}\n")
             code = 1
     if arguments.prepare and code == 0:
         private_directory(staging)
@@ -79,4 +79,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -27,10 +27,10 @@ def main() -> int:
         remove_tree(state / "drill")
         remove_tree(Path("/run/janus-backup/drill"))
     except (BackupError, OSError) as error:
-        print(f"cleaning up after a drill: {error}", file=sys.stderr)
+        sys.stderr.write(f"cleaning up after a drill: {error}\n")
         return 1
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -160,6 +160,13 @@ def server(
     return Server(f"{product} in {place}", address, headers, context, timeout)
 
 
+def refused(error: BackupError) -> bool:
+    """Given an error, return whether a server answered and refused; else nobody knows what became
+    of the request.
+    """
+    return isinstance(error, RefusedError) or isinstance(error.__cause__, RefusedError)
+
+
 def wait(attempt: Callable[[], Any], seconds: float) -> Any:
     """Given something to ask a server that was started a moment ago, return its first answer.
 
@@ -171,8 +178,7 @@ def wait(attempt: Callable[[], Any], seconds: float) -> Any:
         try:
             return attempt()
         except BackupError as error:
-            answered = isinstance(error, RefusedError) or isinstance(error.__cause__, RefusedError)
-            if answered or time.monotonic() > deadline:
+            if refused(error) or time.monotonic() > deadline:
                 raise
         time.sleep(0.3)
 

@@ -61,7 +61,7 @@ def ensure_image(image: dict[str, Any], images: Path) -> str:
 def _pull_reference(image: dict[str, Any]) -> tuple[str, str | None]:
     reference = (image["repo_digests"] or [image["reference"]])[0]
     if "@" in reference:
-        repository, _, digest = reference.partition("@")
+        repository, _at, digest = reference.partition("@")
         return repository, digest
     return reference, None
 

@@ -109,15 +109,15 @@ def main() -> int:
     try:
         job = _job.read(arguments.job_file)
         if not arguments.verdict:
-            print(f"archive {seal(job, arguments.repository)} holds this run", file=sys.stderr)
+            sys.stderr.write(f"archive {seal(job, arguments.repository)} holds this run\n")
         elif sentence := verdict(job):
-            print(sentence, file=sys.stderr)
+            sys.stderr.write(f"{sentence}\n")
             return 1
     except BackupError as error:
-        print(error, file=sys.stderr)
+        sys.stderr.write(f"{error}\n")
         return 1
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

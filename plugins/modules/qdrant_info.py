@@ -1,5 +1,6 @@
 #!/usr/bin/python
 # Copyright: the janus.backup developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Tell version, collections and data checksums of a Qdrant server."""
 
@@ -59,7 +60,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 facts:
-  description: Version, points of each collection, and a guess of the space that a dump may need, in bytes.
+  description: Version, points of each collection, and a guess of the bytes that a dump may need.
   returned: success
   type: dict
   sample: {"version": "1.15.4", "collections": {"packages": 20000}, "bytes": 120000000}

@@ -1,5 +1,6 @@
 #!/usr/bin/python
 # Copyright: the janus.backup developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Dump definitions, plugins and configuration of RabbitMQ, without messages."""
 
@@ -9,9 +10,9 @@ DOCUMENTATION = r"""
 module: rabbitmq_dump
 short_description: Dump definitions, plugins and configuration of RabbitMQ, without messages
 description:
-  - Dumps users with their password hashes, virtual hosts, permissions, policies, parameters, queues,
-    exchanges and bindings over the management interface, the list of enabled plugins and of feature
-    flags, and the broker's configuration files.
+  - Dumps users with their password hashes, virtual hosts, permissions, policies, parameters,
+    queues, exchanges and bindings over the management interface, the lists of enabled plugins and
+    feature flags, and the broker's configuration files.
   - Messages are not dumped, nor are queues that belong to one connection.
   - Definitions are read until two readings are equal. Whatever is dumped is what was read, so that
     the checksums describe exactly what is in the dump while clients go on working.

@@ -1,5 +1,6 @@
 #!/usr/bin/python
 # Copyright: the janus.backup developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Restore RabbitMQ from a dump into an empty broker."""
 
@@ -9,9 +10,10 @@ DOCUMENTATION = r"""
 module: rabbitmq_restore
 short_description: Restore RabbitMQ from a dump into an empty broker
 description:
-  - Restores configuration files, enabled plugins, feature flags and all definitions with RabbitMQ's
-    own commands, which need no user of the broker, and then removes users, virtual hosts and global
-    parameters that the dump does not know, such as C(guest).
+  - Restores configuration files, enabled plugins and feature flags, then the dump's own user with
+    RabbitMQ's commands, which need no user of the broker, and as that user all other definitions.
+    Users, virtual hosts and global parameters that the dump does not know, such as C(guest), are
+    removed.
   - Checks size and SHA-256 of every file of the dump before it touches the broker.
   - Changes nothing when the broker's checksums already equal those of the dump.
   - A configuration file that differs is put back into a container, which is then restarted, unless

@@ -17,6 +17,8 @@ from ansible_collections.janus.backup.plugins.module_utils._files import private
 from ansible_collections.janus.backup.plugins.module_utils._helper import Helper
 from ansible_collections.janus.backup.plugins.module_utils._services import (
     _neo4j_checksums as checksums,
+)
+from ansible_collections.janus.backup.plugins.module_utils._services import (
     _neo4j_shell as shell,
 )
 

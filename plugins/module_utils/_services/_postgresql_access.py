@@ -88,7 +88,7 @@ def bootstrap_access(service: dict[str, Any]) -> Iterator[dict[str, Any]]:
     that work before its own roles are back.
 
     A new container knows only the superuser of its environment (POSTGRES_USER, POSTGRES_PASSWORD
-    of the official image: hub.docker.com/_/postgres). Raise BackupError if none works within
+    of the official image). Raise BackupError if none works within
     service["wait"] seconds.
     """
     deadline = time.monotonic() + service.get("wait", 60)

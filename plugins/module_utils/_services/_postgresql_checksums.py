@@ -141,6 +141,10 @@ _SCHEMA = [
     """SELECT 'default privileges', concat_ws(' ', d.defaclrole::regrole, d.defaclobjtype,
           n.nspname), (SELECT array_agg(a::text ORDER BY a::text) FROM unnest(d.defaclacl) a)::text
       FROM pg_default_acl d LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace""",
+    """SELECT 'comment on ' || o.type, o.identity, d.description
+      FROM pg_description d, pg_identify_object(d.classoid, d.objoid, d.objsubid) o
+      WHERE d.objoid >= 16384 AND NOT EXISTS (SELECT FROM pg_depend e
+        WHERE e.classid = d.classoid AND e.objid = d.objoid AND e.deptype = 'e')""",
 ]
 
 # pg_dump fills the holes of sparse large objects with zeros, so zeros at a page's end do not count.

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -123,19 +124,30 @@ class Ours:
         else:
             self._path.unlink(missing_ok=True)
 
-    def sweep(self, api: Api) -> None:
-        """Delete what is noted. What was asked for but has not appeared stays noted: the server may
-        still be making it.
+    def sweep(self, api: Api, patience: float = 0) -> None:
+        """Delete what is noted. For what was asked for and has not appeared wait so many seconds,
+        since the server may still be making it; then it stays noted.
         """
+        deadline = time.monotonic() + patience
         for collection, entry in self._read().items():
-            name = entry["name"]
-            if name is None:
-                later = [
-                    (found["creation_time"] or "", found["name"])
-                    for found in api.snapshots(collection)
-                    if found["name"] not in entry["before"]
-                ]
-                name = min(later)[1] if later else None
+            name = entry["name"] or _later(api, collection, entry["before"])
+            while name is None and time.monotonic() < deadline:
+                time.sleep(0.5)
+                name = _later(api, collection, entry["before"])
             if name is not None:
                 api.remove_snapshot(collection, name)
                 self.forget(collection)
+
+    def forget_all(self) -> None:
+        """Note that we have no snapshot at all."""
+        self._path.unlink(missing_ok=True)
+
+
+def _later(api: Api, collection: str, before: list[str]) -> str | None:
+    """Return the first snapshot that was made after those before: ours, if we asked for one."""
+    later = [
+        (snapshot["creation_time"] or "", snapshot["name"])
+        for snapshot in api.snapshots(collection)
+        if snapshot["name"] not in before
+    ]
+    return min(later)[1] if later else None

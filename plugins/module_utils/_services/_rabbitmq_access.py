@@ -10,6 +10,7 @@ import json
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from ansible_collections.janus.backup.plugins.module_utils import (
     _container,
@@ -25,7 +26,8 @@ from ansible_collections.janus.backup.plugins.module_utils._services import (
 )
 
 _PORT = 15672
-# A broker tells of its plugins and files with its first statistics, seconds after its start.
+_PLUGINS_PATH = "/etc/rabbitmq/enabled_plugins"
+# A broker tells of its configuration files with its first statistics, seconds after its start.
 _STATISTICS_SECONDS = 30
 # What leads the broker's commands to it; none of it is a secret.
 _NODE_VARIABLES = ("RABBITMQ_NODENAME", "RABBITMQ_USE_LONGNAME")
@@ -70,6 +72,10 @@ class Api:
         metadata = {host["name"]: host["metadata"] for host in hosts if "metadata" in host}
         return definitions.ordered(self.ask("definitions"), metadata)
 
+    def remove(self, section: str, name: str) -> None:
+        """Given a list of the definitions and the name of an entry in it, delete that."""
+        self.ask(f"{section.replace('_', '-')}/{quote(name, safe='')}", "DELETE")
+
     def feature_flags(self) -> list[str]:
         """Return the names of the feature flags that are enabled."""
         flags = self.ask("feature-flags")
@@ -97,7 +103,7 @@ def read(service: dict[str, Any]) -> dict[str, Any]:
     paths = node.get("config_files", [])
     return {
         "definitions": api.definitions(),
-        "plugins": sorted(node["enabled_plugins"]),
+        "plugins": plugins(service) or sorted(node["enabled_plugins"]),
         "flags": api.feature_flags(),
         "files": {
             path: text for path in sorted(paths) if (text := file(service, path)) is not None
@@ -116,6 +122,22 @@ def checksums(state: dict[str, Any]) -> Checksums:
     return found
 
 
+def plugins(service: dict[str, Any]) -> list[str]:
+    """Given a service, return the plugins that the broker's own file enables, as of now: what the
+    interface tells of them is some seconds old. An empty list if there is no such file.
+    """
+    path = variables(service).get("RABBITMQ_ENABLED_PLUGINS_FILE", _PLUGINS_PATH)
+    content = file(service, path)
+    return definitions.plugins_in(content.decode()) if content is not None else []
+
+
+def variables(service: dict[str, Any]) -> dict[str, str]:
+    """Given a service, return the environment of its container, or nothing without one."""
+    if service["runtime"] == "host":
+        return {}
+    return _container.environment(_container.inspect(service["container"]))
+
+
 def file(service: dict[str, Any], path: str) -> bytes | None:
     """Given a path on the broker's side, return what is in that file, or None without one."""
     if service["runtime"] == "docker":
@@ -131,7 +153,7 @@ def wait(service: dict[str, Any]) -> None:
     try:
         _http.wait(lambda: Api(service).ask("whoami"), service.get("wait", 60))
     except BackupError as error:
-        if not isinstance(error.__cause__, _http.RefusedError):
+        if not _http.refused(error):
             raise
 
 
@@ -139,10 +161,8 @@ def command(
     service: dict[str, Any], helper: Helper, *arguments: str, output: Path | None = None
 ) -> str:
     """Given a helper beside the broker, run rabbitmqctl in it. Return what it said."""
-    variables: dict[str, str] = {}
-    if service["runtime"] == "docker":
-        variables = _container.environment(_container.inspect(service["container"]))
-    chosen = {key: variables[key] for key in _NODE_VARIABLES if key in variables}
+    present = variables(service)
+    chosen = {key: present[key] for key in _NODE_VARIABLES if key in present}
     return helper.run(["rabbitmqctl", "--quiet", *arguments], chosen, output)
 
 

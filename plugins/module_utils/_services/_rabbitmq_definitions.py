@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from ansible_collections.janus.backup.plugins.module_utils._checksum import (
@@ -31,6 +32,8 @@ _SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
         ("source", "vhost", "destination_type", "destination", "routing_key", "arguments"),
     ),
 }
+# Definitions that go into one request; the management interface reads some megabytes at once.
+_PART = 2000
 # A broker has these from its first start on.
 _OF_THE_BROKER = ("vhosts", "users", "permissions", "topic_permissions", "global_parameters")
 
@@ -126,6 +129,17 @@ def missing(section: str, present: Definitions, wanted: Definitions) -> list[str
     """Return the names of a section's entries that are present, but not among the wanted."""
     names = {entry["name"] for entry in wanted.get(section, [])}
     return sorted(entry["name"] for entry in present.get(section, []) if entry["name"] not in names)
+
+
+def parts(wanted: Definitions) -> Iterator[Definitions]:
+    """Given definitions, yield them in parts that a broker takes in this order: what others refer
+    to first, and never more than it reads from one request.
+    """
+    for section in (*_SECTIONS, *(key for key in wanted if key not in _SECTIONS)):
+        entries = wanted.get(section)
+        if isinstance(entries, list):
+            for start in range(0, len(entries), _PART):
+                yield {section: entries[start : start + _PART]}
 
 
 def plugins_file(plugins: list[str]) -> str:

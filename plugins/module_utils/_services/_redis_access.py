@@ -137,6 +137,18 @@ def place(service: dict[str, Any]) -> str:
     return f"Redis in {where}"
 
 
+def runs(service: dict[str, Any]) -> bool:
+    """Given a service, tell whether there is a server at all, whatever it answers."""
+    try:
+        if service["runtime"] == "docker":
+            _container.inspect(service["container"])
+        else:
+            Session((service.get("host") or "127.0.0.1", service.get("port") or 6379), "").close()
+    except (BackupError, OSError):
+        return False
+    return True
+
+
 @contextlib.contextmanager
 def session(service: dict[str, Any]) -> Iterator[Session]:
     """Given a service, yield a session that is logged in.
@@ -176,9 +188,8 @@ def await_answer(candidates: list[dict[str, Any]], seconds: float) -> dict[str, 
         refusals = []
         for candidate in candidates:
             try:
-                with session(candidate) as opened:
-                    opened.command("DBSIZE")  # what PING alone does not tell: whether it may read
-                return candidate
+                with session(candidate):  # whose PING is refused while it loads
+                    return candidate
             except BackupError as error:
                 refusals.append(error)
         if time.monotonic() > deadline:

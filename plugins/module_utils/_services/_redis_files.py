@@ -68,6 +68,20 @@ def unwanted(service: dict[str, Any], configuration: dict[str, str]) -> str | No
     return None if there else path
 
 
+def remove(service: dict[str, Any], path: str) -> None:
+    """Given a service and a file in its data directory, remove it, whether the service runs or not.
+
+    A container that is gone has taken what there was to remove.
+    """
+    if service["runtime"] == "docker":
+        try:
+            _container.inspect(service["container"], running=False)
+        except BackupError:
+            return
+    with beside(service, [], [], volumes="rw", network=False) as helper:
+        helper.run(["rm", "-f", path])
+
+
 def require_volume(service: dict[str, Any], directory: str, place: str) -> None:
     """Given a service and its data directory, raise BackupError if that is in the container itself,
     where no other container can read it.
@@ -201,3 +215,4 @@ def place_data(
         helper.run(["cp", str(source), str(built / name)])
     helper.run(["sh", "-c", _PLACE, "sh", str(built), str(folder)])
     helper.run(["rm", "-rf", str(built)])
+    manifest.unlink()

@@ -24,8 +24,14 @@ from ansible_collections.janus.backup.plugins.module_utils._files import private
 from ansible_collections.janus.backup.plugins.module_utils._helper import Helper, beside
 from ansible_collections.janus.backup.plugins.module_utils._services import (
     _neo4j_checksums as checksums,
+)
+from ansible_collections.janus.backup.plugins.module_utils._services import (
     _neo4j_copy as copy,
+)
+from ansible_collections.janus.backup.plugins.module_utils._services import (
     _neo4j_process as process,
+)
+from ansible_collections.janus.backup.plugins.module_utils._services import (
     _neo4j_shell as shell,
 )
 

@@ -105,7 +105,7 @@ def dump(
         }
         try:
             kind, reason = _dump_globals(service, directory, helper, environment, found)
-            for name, (_, snapshot) in token["sessions"].items():
+            for name, (_session, snapshot) in token["sessions"].items():
                 target = directory / "databases" / quote(name, safe="")
                 target.parent.mkdir(mode=0o700, exist_ok=True)
                 _dump_database(service, helper, environment, name, snapshot, target)
@@ -121,7 +121,7 @@ def dump(
             raise
         finally:  # a failed dump must not wait for checksums that nobody needs any more
             beside.shutdown(wait=False, cancel_futures=True)
-            for connection, _ in token["sessions"].values():
+            for connection, _snapshot in token["sessions"].values():
                 connection.cancel()
     consistency = {"kind": kind, "reason": reason, "skew_seconds": token["skew_seconds"]}
     return {"consistency": consistency, "checksums": found, "tools": tools}

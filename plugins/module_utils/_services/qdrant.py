@@ -14,6 +14,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from ansible_collections.janus.backup.plugins.module_utils import _http
 from ansible_collections.janus.backup.plugins.module_utils._checksum import Checksums, canonical
@@ -37,6 +38,8 @@ RESTORE_HELPER: dict[str, Any] = {}
 _CATALOGUE = "collections.json"
 _SNAPSHOTS = "snapshots"
 _ATTEMPTS = 3
+# How long to wait for a snapshot that a killed run had asked for.
+_PATIENCE = 20
 
 
 def check(service: dict[str, Any]) -> dict[str, Any]:
@@ -65,7 +68,9 @@ def quiesce(service: dict[str, Any], remember: Callable[[dict[str, Any]], None])
     Nothing is paused. What is remembered is where to look for our snapshots.
     """
     token = {"service": {key: service[key] for key in service if key != "scratch"}}
-    access.Ours(service).sweep(access.Api(service))
+    ours = access.Ours(service)
+    ours.sweep(access.Api(service), _PATIENCE)
+    ours.forget_all()
     remember(token)
     return token
 
@@ -77,7 +82,7 @@ def resume(token: dict[str, Any]) -> None:
     if not token:
         return
     try:
-        access.Ours(token["service"]).sweep(access.Api(token["service"]))
+        access.Ours(token["service"]).sweep(access.Api(token["service"]), _PATIENCE)
     except BackupError:
         return
 
@@ -189,12 +194,17 @@ def _fetch_snapshot(api: access.Api, ours: access.Ours, name: str, target: Path)
     held = [snapshot["name"] for snapshot in api.snapshots(name)]
     ours.note(name, held)
     path = f"{access.of(name)}/snapshots"
-    made = api.ask(f"{path}?wait=true", "POST")
+    try:
+        made = api.ask(f"{path}?wait=true", "POST")
+    except BackupError as error:
+        if _http.refused(error):
+            ours.forget(name)
+        raise
     ours.note(name, held, made["name"])
     purpose = f"the snapshot of collection {canonical(name)}"
     require_space(target.parent, made["size"], purpose)
     with api.explained():
-        digest = api.server.download(f"{path}/{access.quote(made['name'], safe='')}", target)
+        digest = api.server.download(f"{path}/{quote(made['name'], safe='')}", target)
     # A server that keeps snapshots in S3, or is older than 1.8, tells no checksum.
     expected = made.get("checksum") or digest
     if target.stat().st_size != made["size"] or digest != expected:

@@ -14,7 +14,6 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from ansible_collections.janus.backup.plugins.module_utils import (
     _container,
@@ -27,7 +26,7 @@ from ansible_collections.janus.backup.plugins.module_utils._files import (
     private_directory,
     write_atomically,
 )
-from ansible_collections.janus.backup.plugins.module_utils._helper import Helper, inside
+from ansible_collections.janus.backup.plugins.module_utils._helper import Helper, beside, inside
 from ansible_collections.janus.backup.plugins.module_utils._services import (
     _rabbitmq_access as access,
 )
@@ -43,7 +42,6 @@ _DEFINITIONS = "definitions.json"
 _PLUGINS = "enabled_plugins"
 _FLAGS = "feature_flags.json"
 _FILES = "configuration"
-_PLUGINS_PATH = "/etc/rabbitmq/enabled_plugins"
 _READINGS = 4
 
 
@@ -115,15 +113,15 @@ def checksum(service: dict[str, Any]) -> Checksums:
 def restore(
     service: dict[str, Any], directory: Path, helper: Helper, record: dict[str, Any], replace: bool
 ) -> None:
-    """Given an archived dump and its record, bring plugins, files and definitions back.
+    """Given an archived dump and its record, bring files, plugins and definitions back.
 
-    The broker's own commands do it: nobody of the dump can log in yet, and they know no limit of
-    size. Raise BackupError if the broker holds definitions of its own and replace is false.
+    Nobody of the dump can log in to a new broker, so that the broker's own commands make room and
+    the service's user, who then imports all the rest. Raise BackupError if the broker holds
+    definitions of its own and replace is false.
     """
     access.wait(service)
     wanted = json.loads((directory / _DEFINITIONS).read_text(encoding="utf-8"))
-    export = ("export_definitions", "-", "--format", "json")
-    present = access.told(service, helper, *export)
+    present = access.told(service, helper, "export_definitions", "-", "--format=json")
     own = definitions.foreign(present, wanted)
     if own and not replace:
         raise BackupError(
@@ -132,12 +130,37 @@ def restore(
         )
     if _restore_files(service, directory):
         access.wait(service)
+        # A container that was restarted has another network than the helper beside it before.
+        scratch = Path(service["scratch"])
+        with beside(service, [scratch], [directory], **RESTORE_HELPER) as another:
+            _prepare(service, directory, another, wanted)
+    else:
+        _prepare(service, directory, helper, wanted)
+    api = access.Api(service)
+    for host in _stale(present, replace):
+        api.remove("vhosts", host)
+    for part in definitions.parts(wanted):
+        api.ask("definitions", "POST", part)
+    present = api.definitions()
+    for section in ("vhosts", "users", "global_parameters"):  # such as guest
+        for name in definitions.missing(section, present, wanted):
+            api.remove(section, name)
+
+
+def _prepare(
+    service: dict[str, Any], directory: Path, helper: Helper, wanted: definitions.Definitions
+) -> None:
     _restore_plugins(service, directory)
     _enable_flags(service, directory, helper)
-    for host in _stale(present, replace):
-        access.command(service, helper, "delete_vhost", host)
-    access.command(service, helper, "import_definitions", str(directory / _DEFINITIONS))
-    _remove_others(service, wanted)
+    user = [entry for entry in wanted["users"] if entry["name"] == service["user"]]
+    if not user:
+        raise BackupError(f"the dump knows no user {service['user']}, who would import the rest")
+    path = Path(service["scratch"]) / "user.json"
+    try:
+        write_atomically(path, json.dumps({"users": user}))
+        access.command(service, helper, "import_definitions", str(path))
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def _text(exported: definitions.Definitions) -> str:
@@ -169,8 +192,7 @@ def _restore_files(service: dict[str, Any], directory: Path) -> bool:
 
 def _restore_plugins(service: dict[str, Any], directory: Path) -> None:
     wanted = definitions.plugins_in((directory / _PLUGINS).read_text(encoding="utf-8"))
-    content = access.file(service, _PLUGINS_PATH)
-    if content is None or definitions.plugins_in(content.decode()) != wanted:
+    if access.plugins(service) != wanted:
         # The command makes its file anew, and the broker, another user, has to read it.
         command = 'umask 022; exec rabbitmq-plugins --quiet set "$@"'
         inside(service).run(["sh", "-c", command, "sh", *wanted])
@@ -194,16 +216,3 @@ def _stale(present: definitions.Definitions, replace: bool) -> list[str]:
     used = {queue["vhost"] for queue in present["queues"]}
     names = [host["name"] for host in present["vhosts"]]
     return [name for name in names if replace or name not in used]
-
-
-def _remove_others(service: dict[str, Any], wanted: definitions.Definitions) -> None:
-    """Remove what a new broker makes by itself and the dump does not know, such as guest."""
-    api = access.Api(service)
-    present = api.definitions()
-    for section, path in (
-        ("vhosts", "vhosts"),
-        ("users", "users"),
-        ("global_parameters", "global-parameters"),
-    ):
-        for name in definitions.missing(section, present, wanted):
-            api.ask(f"{path}/{quote(name, safe='')}", "DELETE")

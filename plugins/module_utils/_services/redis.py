@@ -19,7 +19,7 @@ from typing import Any
 from ansible_collections.janus.backup.plugins.module_utils import _container
 from ansible_collections.janus.backup.plugins.module_utils._checksum import Checksums
 from ansible_collections.janus.backup.plugins.module_utils._errors import BackupError
-from ansible_collections.janus.backup.plugins.module_utils._helper import Helper, beside
+from ansible_collections.janus.backup.plugins.module_utils._helper import Helper
 from ansible_collections.janus.backup.plugins.module_utils._services import (
     _redis_access as access,
 )
@@ -123,22 +123,16 @@ def resume(token: dict[str, Any]) -> None:
         return
     access.shut_down(Path(token["copy"]))
     service = token["service"]
-    if service["runtime"] == "docker":
-        try:
-            _container.inspect(service["container"])
-        except BackupError:
-            return  # gone or stopped: what was set had never been written to a file
-    with access.session(access.await_answer([service], 60)) as session:
-        if session.info("server")["run_id"] == token["run"]:
-            session.command("CLIENT", "UNPAUSE")
-            for name, value in token["settings"].items():
-                session.command("CONFIG", "SET", name, value)
-        if token["unwanted"]:
-            # A server without persistence would load it at its next start. The child that still
-            # saves would bring it back.
+    if access.runs(service):  # else what was set is gone with the process: it is in no file
+        with access.session(access.await_answer([service], 60)) as session:
+            if session.info("server")["run_id"] == token["run"]:
+                session.command("CLIENT", "UNPAUSE")
+                for name, value in token["settings"].items():
+                    session.command("CONFIG", "SET", name, value)
+            # A child that still saves would bring the RDB back.
             settings.await_idle(session, "rdb_bgsave_in_progress")
-            with beside(service, [], [], volumes="rw", network=False) as helper:
-                helper.run(["rm", "-f", token["unwanted"]])
+    if token["unwanted"]:
+        files.remove(service, token["unwanted"])
 
 
 def dump(

@@ -4,9 +4,9 @@
 
     python bundle.py DIRECTORY SOURCE...
 
-Each source goes in under its own name; one that ends in / stands for what is in it. Hidden files and
-bytecode are left out. The file is written into the directory and named by its hash; both are told
-as JSON.
+Each source goes in under its own name; one that ends in / stands for what is in it. Hidden files
+and bytecode are left out. The file is written into the directory and named by its hash; both are
+told as JSON.
 """
 
 from __future__ import annotations

@@ -38,8 +38,8 @@ def test_one_flipped_bit_fails_the_drill(play: Any, plant: Callable[..., str]) -
 
 
 def test_a_missing_table_fails_the_drill(play: Any, plant: Callable[..., str]) -> None:
-    output = _failed_drill(play, plant("omit", "debian", "debian.without_rows"))
-    assert 'postgresql: database "debian" table "debian"."without_rows": missing' in output
+    output = _failed_drill(play, plant("omit", "debian", "debian.never_filled"))
+    assert 'postgresql: database "debian" table "debian"."never_filled": missing' in output
 
 
 def test_an_edited_manifest_fails_the_drill(play: Any, plant: Callable[..., str]) -> None:

@@ -1,0 +1,293 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Neo4j in real containers: what comes back, what is noticed, what a killed run leaves behind."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+SEED = PROJECT / "molecule" / "seed" / "neo4j.py"
+PASSWORD = "first password"
+PACKAGE = 'database "neo4j" nodes with label "Package"'
+
+
+def docker(*arguments: str) -> str:
+    """Run a docker command and return what it printed, stripped."""
+    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def seed(container: Any, packages: int = 1000) -> None:
+    """Fill a server with the seed data."""
+    url = f"http://{container.address}:7474"
+    subprocess.run(
+        [sys.executable, str(SEED), "--url", url, "--packages", str(packages)],
+        check=True,
+        env={**os.environ, "NEO4J_PASSWORD": PASSWORD},
+    )
+
+
+def cypher(container: Any, statement: str, password: str = PASSWORD) -> str:
+    """Run a statement in a container and return what Cypher Shell printed."""
+    access = ("-u", "neo4j", "-p", password, "--format", "plain")
+    return container.run("cypher-shell", *access, statement)
+
+
+def running(container: Any) -> bool:
+    """Tell whether a container runs."""
+    return container.inspect("{{.State.Running}}") == "true"
+
+
+def seeder() -> Any:
+    """Return the seeder, for its client of the Query API."""
+    sys.path.insert(0, str(SEED.parent))
+    try:
+        found = importlib.util.spec_from_file_location("seed_neo4j", SEED)
+        module = importlib.util.module_from_spec(found)
+        found.loader.exec_module(module)
+        return module
+    finally:
+        sys.path.pop(0)
+
+
+@pytest.fixture
+def start(start_container: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that starts a Neo4j and waits for it."""
+
+    def run(password: str = PASSWORD) -> Any:
+        environment = {
+            "NEO4J_AUTH": f"neo4j/{password}",
+            "NEO4J_server_memory_heap_max__size": "400m",
+        }
+        container = start_container(
+            "neo4j", environment={**environment, "NEO4J_server_memory_pagecache_size": "64m"}
+        )
+        return container.wait_healthy(300)
+
+    return run
+
+
+@pytest.fixture
+def access(workbench: Any) -> dict[str, Any]:
+    """Return the arguments by which every module reaches a server."""
+    return {"user": "neo4j", "password_file": workbench.secret(PASSWORD)}
+
+
+@pytest.fixture
+def writer() -> Iterator[Callable[[Any], dict[str, list[float]]]]:
+    """Return a function that has a client write numbered nodes until the end of the test, through
+    all that fails, and returns the growing lists of acknowledged numbers and their moments.
+    """
+    stop, threads = threading.Event(), []
+    module = seeder()
+
+    def begin(container: Any) -> dict[str, list[float]]:
+        server = module.Server(f"http://{container.address}:7474", "neo4j", PASSWORD)
+        done: dict[str, list[float]] = {"numbers": [], "moments": []}
+
+        def write() -> None:
+            number = 1
+            while not stop.is_set():
+                try:
+                    # MERGE: a write whose answer was lost is written again
+                    server.run("MERGE (:Live {number: $number})", number=number)
+                except (RuntimeError, OSError, ValueError):
+                    time.sleep(0.05)
+                    continue
+                done["numbers"].append(number)
+                done["moments"].append(time.monotonic())
+                number += 1
+
+        threads.append(threading.Thread(target=write))
+        threads[-1].start()
+        return done
+
+    yield begin
+    stop.set()
+    for thread in threads:
+        thread.join()
+
+
+def test_what_was_dumped_comes_back_equal_and_a_change_is_named(
+    workbench: Any, start: Any, access: dict[str, Any]
+) -> None:
+    neo4j, fresh = start(), start("another password")
+    seed(neo4j)
+    before = docker("inspect", "--format", "{{json .HostConfig}}", neo4j.name)
+    dumped = workbench.dump(container=neo4j.name, options={"portable": True}, **access)
+    assert dumped["consistency"]["kind"] == "stopped", dumped
+    assert 0 < dumped["consistency"]["downtime_seconds"] < 300
+    assert docker("inspect", "--format", "{{json .HostConfig}}", neo4j.name) == before
+    assert workbench.differences(container=neo4j.name, **access) == []
+    checksums = workbench.record()["checksums"]
+    assert checksums[PACKAGE]["count"] == 1000
+    assert {
+        'database "neo4j" relationships of type "DEPENDS"',
+        'database "neo4j" nodes without label',
+        'database "neo4j" constraint "package_key"',
+        'database "neo4j" index "package_vector"',
+        'database "neo4j" nodes with label "a\\\\u0060b"',
+        'user "debian_former"',
+    } <= checksums.keys()
+    paths = {artefact["path"] for artefact in dumped["artefacts"]}
+    assert {f"neo4j/portable/{name}.dump" for name in ("neo4j", "system")} <= paths
+    assert not any("/.work" in path for path in paths)
+
+    # The fresh server knows another password until the users of the dump are back.
+    restored = workbench.restore(container=fresh.name, wait=300, **access)
+    assert restored["changed"], restored
+    assert workbench.differences(container=fresh.name, **access) == []
+    assert not workbench.restore(container=fresh.name, **access)["changed"]
+    reader = ("-u", "debian_reader", "-p", "geheim: reader", "--format", "plain")
+    assert fresh.run("cypher-shell", *reader, "RETURN 1").endswith("1")
+
+    cypher(
+        fresh, "MATCH (p:Package) WITH p ORDER BY p.name LIMIT 1 SET p.version = p.version + '~'"
+    )
+    (sentence,) = workbench.differences(container=fresh.name, **access)
+    assert sentence.startswith(f"{PACKAGE}: digest "), sentence
+    assert workbench.restore(container=fresh.name, **access)["failed"]
+    assert workbench.helpers() == []
+
+
+def test_the_portable_dump_loads_elsewhere_with_the_same_checksums(
+    workbench: Any, start: Any, access: dict[str, Any]
+) -> None:
+    neo4j, fresh = start(), start()
+    seed(neo4j)
+    workbench.dump(container=neo4j.name, options={"portable": True, "check": False}, **access)
+    docker("stop", "--time", "120", fresh.name)
+    folder = workbench.staging / "neo4j" / "portable"
+    for name in ("neo4j", "system"):
+        docker(
+            *("run", "--rm", "--volumes-from", fresh.name, "--volume", f"{folder}:/portable:ro"),
+            *("--user", "0", "--entrypoint", "neo4j-admin", "janus-test/neo4j"),
+            *("database", "load", name, "--from-path=/portable", "--overwrite-destination=true"),
+        )
+    docker("start", fresh.name)
+    fresh.wait_healthy(300)
+    assert workbench.differences(container=fresh.name, **access) == []
+
+
+def test_clients_write_before_and_after_but_nothing_of_that_is_half_in_the_dump(
+    workbench: Any, start: Any, access: dict[str, Any], writer: Any
+) -> None:
+    neo4j, fresh = start(), start()
+    done = writer(neo4j)
+    process = workbench.begin_dump(container=neo4j.name, **access)
+    journal = workbench.folder / "state" / "quiesced" / workbench.job / "neo4j.json"
+    while not journal.exists():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+    acknowledged = len(done["numbers"])
+    said, _ = process.communicate(timeout=900)
+    consistency = json.loads(said.splitlines()[-1])["consistency"]
+    assert consistency["kind"] == "stopped"
+    gap = max(b - a for a, b in zip(done["moments"], done["moments"][1:], strict=False))
+    print(f"downtime {consistency['downtime_seconds']} s, longest wait of a client {gap:.1f} s")
+    workbench.module(
+        "manifest",
+        staging=str(workbench.staging),
+        job=workbench.job,
+        node="here",
+        started="2026-01-01T00:00:00Z",
+        services=["neo4j"],
+    )
+    assert workbench.restore(container=fresh.name, wait=300, **access)["changed"]
+    assert workbench.differences(container=fresh.name, **access) == []
+    numbers = cypher(fresh, "MATCH (l:Live) RETURN l.number ORDER BY l.number").split("\n")[1:]
+    held = len(numbers)
+    assert numbers == [str(number) for number in range(1, held + 1)]
+    assert acknowledged <= held < len(done["numbers"])
+
+
+def stopping(workbench: Any, container: Any) -> bool:
+    return any((workbench.folder / "state" / "quiesced" / workbench.job).glob("*.json"))
+
+
+def stopped(workbench: Any, container: Any) -> bool:
+    return not running(container)
+
+
+def proving(workbench: Any, container: Any) -> bool:
+    return any("/.work/" in str(path) for path in workbench.partial()) and running(container)
+
+
+@pytest.mark.parametrize("moment", [stopping, stopped, proving])
+def test_a_killed_dump_leaves_a_running_server_and_nothing_else(
+    workbench: Any, start: Any, access: dict[str, Any], moment: Callable[[Any, Any], bool]
+) -> None:
+    neo4j = start()
+    cypher(neo4j, "CREATE (:Kept {name: 'kept'})")
+    before = docker("inspect", "--format", "{{json .HostConfig}}", neo4j.name)
+    process = workbench.begin_dump(container=neo4j.name, **access)
+    workbench.kill(process, lambda: moment(workbench, neo4j))
+    workbench.cleanup()
+    # It answers already when the clean-up is done, and goes on doing so.
+    assert running(neo4j)
+    assert cypher(neo4j, "MATCH (k:Kept) RETURN k.name").endswith('"kept"')
+    assert workbench.leftovers() == []
+    assert docker("inspect", "--format", "{{json .HostConfig}}", neo4j.name) == before
+    again = workbench.dump(container=neo4j.name, options={"check": False}, **access)
+    assert again["consistency"]["kind"] == "stopped", again
+    assert workbench.differences(container=neo4j.name, **access) == []
+
+
+def test_a_killed_restore_can_be_done_again(
+    workbench: Any, start: Any, access: dict[str, Any]
+) -> None:
+    neo4j, victim = start(), start()
+    seed(neo4j, 300)
+    workbench.dump(container=neo4j.name, options={"check": False}, **access)
+    process = workbench.begin_restore(container=victim.name, wait=300, **access)
+    workbench.kill(process, lambda: not running(victim))
+    fresh = start()
+    assert workbench.restore(container=fresh.name, wait=300, **access)["changed"]
+    assert workbench.differences(container=fresh.name, **access) == []
+    # The victim itself is only replaced when that is asked for.
+    replaced = workbench.restore(container=victim.name, wait=300, replace=True, **access)
+    assert replaced["changed"], replaced
+    assert workbench.differences(container=victim.name, **access) == []
+
+
+def test_too_long_a_downtime_fails_the_dump_with_the_server_running_again(
+    workbench: Any, start: Any, access: dict[str, Any]
+) -> None:
+    neo4j = start()
+    cypher(neo4j, "CREATE (:Kept {name: 'kept'})")
+    result = workbench.dump(container=neo4j.name, options={"max_downtime": 1}, **access)
+    assert result["failed"]
+    assert "killed" in result["msg"] or "max_downtime" in result["msg"], result["msg"]
+    assert "\n" not in result["msg"]
+    assert cypher(neo4j, "MATCH (k:Kept) RETURN k.name").endswith('"kept"')
+
+
+def test_what_cannot_work_says_so_in_a_sentence_and_stops_nothing(
+    workbench: Any, start: Any, access: dict[str, Any]
+) -> None:
+    neo4j = start()
+    since = neo4j.inspect("{{.State.StartedAt}}")
+    wrong = {**access, "password_file": workbench.secret("not the password")}
+    refused = workbench.dump(container=neo4j.name, **wrong)
+    assert refused["msg"] == (
+        f"neo4j: Neo4j in {neo4j.name} refuses: "
+        "The client is unauthorized due to authentication failure."
+    )
+    assert neo4j.inspect("{{.State.StartedAt}}") == since
+    docker("stop", "--time", "120", neo4j.name)
+    gone = workbench.dump(container=neo4j.name, **access)
+    assert gone["msg"] == f"neo4j: container {neo4j.name} is not running: exited"
+    assert not running(neo4j)
+    workbench.cleanup()
+    assert workbench.leftovers() == []

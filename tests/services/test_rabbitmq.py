@@ -1,0 +1,260 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""RabbitMQ is dumped, restored and proved with real brokers and the seed's topology."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+SEEDS = Path(__file__).parents[2] / "molecule" / "seed"
+PASSWORD = "p#w \"x'"
+
+
+class Broker:
+    """A broker in a container and the way in for the modules and the test."""
+
+    def __init__(self, container, password):
+        self.container, self.password = container, password
+
+    def ask(self, method, *path, body=None, user="janus", password=None):
+        token = base64.b64encode(f"{user}:{password or self.password}".encode()).decode()
+        request = urllib.request.Request(
+            f"http://{self.container.address}:15672/api/"
+            + "/".join(quote(part, safe="") for part in path),
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"Basic {token}", "Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.loads(answer.read() or "null")
+
+    def seed(self, packages="60"):
+        subprocess.run(
+            [
+                *(sys.executable, str(SEEDS / "rabbitmq.py"), "--packages", packages),
+                *("--url", f"http://janus@{self.container.address}:15672"),
+            ],
+            env={**os.environ, "RABBITMQ_PASSWORD": self.password},
+            check=True,
+        )
+
+
+@pytest.fixture(scope="module")
+def start_broker(start_container):
+    def start(password="fresh", user="janus", **more):
+        environment = {"RABBITMQ_DEFAULT_USER": user, "RABBITMQ_DEFAULT_PASS": password}
+        options = ("--hostname", "broker", *more.pop("options", ()))
+        container = start_container("rabbitmq", environment=environment, options=options, **more)
+        return Broker(container, password)
+
+    return start
+
+
+@pytest.fixture(scope="module")
+def seeded(start_broker):
+    broker = start_broker(PASSWORD)
+    broker.container.wait_healthy(180)
+    broker.seed()
+    return broker
+
+
+@pytest.fixture
+def access(workbench):
+    """Return a function that gives the modules' arguments for a broker."""
+
+    def arguments(broker, password=PASSWORD):
+        secret = workbench.secret(password)
+        return {"container": broker.container.name, "user": "janus", "password_file": secret}
+
+    return arguments
+
+
+def test_a_broker_comes_back_equal_with_users_who_can_log_in(
+    seeded, start_broker, workbench, access
+):
+    result = workbench.dump(**access(seeded))
+    assert not result.get("failed"), result
+    assert result["consistency"] == {"kind": "bracketed", "reason": None}
+    assert result["objects"] > 200
+
+    # Another user than the dump's begins there, whom nothing tells the modules of.
+    fresh = start_broker("something else", user="somebody")
+    restored = workbench.restore(**access(fresh))
+    assert restored.get("changed"), restored
+    assert workbench.differences(**access(fresh)) == []
+    assert workbench.restore(**access(fresh))["msg"] == "already equal"
+
+    fresh.password = PASSWORD
+    assert {user["name"] for user in fresh.ask("GET", "users")} == {
+        user["name"] for user in seeded.ask("GET", "users")
+    }
+    for user in ("debian builder", 'Rôle "mit" Leer\'zeichen/%2F'):
+        who = fresh.ask("GET", "whoami", user=user, password=f"geheim {user[::-1]}")
+        assert who["name"] == user
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        fresh.ask("GET", "whoami", user="somebody", password="something else")
+    # Messages are out of scope.
+    assert fresh.ask("GET", "queues", "debian", "kept").get("messages", 0) == 0
+
+
+def test_plugins_and_configuration_files_come_back_before_what_needs_them(
+    start_broker, workbench, access
+):
+    broker = start_broker(PASSWORD)
+    broker.container.wait_healthy(180)
+    broker.container.run("rabbitmq-plugins", "enable", "rabbitmq_federation")
+    broker.container.run("tee", "/etc/rabbitmq/conf.d/90-own.conf", stdin="heartbeat = 17\n")
+    subprocess.run(["docker", "restart", broker.container.name], check=True, capture_output=True)
+    broker.container.wait_healthy(180)
+    # Only a broker with the plugin takes this parameter.
+    path = ("parameters", "federation-upstream", "/", "elsewhere")
+    upstream = {"uri": "amqp://user:secret@elsewhere", "expires": 3600000}
+    broker.ask("PUT", *path, body={"value": upstream})
+    result = workbench.dump(**access(broker))
+    assert not result.get("failed"), result
+
+    fresh = start_broker()
+    restored = workbench.restore(**access(fresh))
+    assert restored.get("changed"), restored
+    assert workbench.differences(**access(fresh)) == []
+    assert "{ok,17}" in fresh.container.run(
+        "rabbitmqctl", "eval", "application:get_env(rabbit, heartbeat)."
+    )
+    assert "[E*] rabbitmq_federation " in fresh.container.run("rabbitmq-plugins", "list")
+    fresh.password = PASSWORD
+    assert fresh.ask("GET", *path)["value"] == upstream
+
+
+def test_each_changed_definition_is_named(seeded, start_broker, workbench, access):
+    workbench.dump(**access(seeded))
+    fresh = start_broker()
+    workbench.restore(**access(fresh))
+    fresh.password = PASSWORD
+    hashed = {"tags": "management", "password": "another"}
+    fresh.ask("PUT", "users", "debian builder", body=hashed)
+    fresh.ask("DELETE", "queues", "debian", "kept")
+    fresh.ask("PUT", "exchanges", "leer", "planted", body={"type": "topic"})
+    fresh.ask("PUT", "vhosts", "planted", body={})
+    found = [sentence.split(": ")[0] for sentence in workbench.differences(**access(fresh))]
+    assert 'user "debian builder"' in found
+    assert 'queue "kept" vhost "debian"' in found
+    assert 'exchange "planted" vhost "leer"' in found
+    assert 'virtual host "planted"' in found
+    bound = 'binding of "amq.topic" vhost "debian" destination_type "queue" destination "kept"'
+    assert any(name.startswith(bound) for name in found)
+
+    refused = workbench.restore(**access(fresh))
+    assert refused["failed"]
+    assert "is not empty" in refused["msg"]
+    assert 'exchange "planted" vhost "leer"' in refused["msg"]
+    replaced = workbench.restore(replace=True, **access(fresh))
+    assert replaced.get("changed"), replaced
+    assert workbench.differences(**access(fresh)) == []
+
+
+def test_what_clients_declare_during_the_dump_makes_it_fuzzy_and_says_so(
+    seeded, start_broker, workbench, access
+):
+    stop, declared = threading.Event(), []
+
+    def client():
+        while not stop.is_set():
+            name = f"live {len(declared)}"
+            seeded.ask("PUT", "queues", "leer", name, body={"durable": True})
+            declared.append(name)
+
+    thread = threading.Thread(target=client)
+    thread.start()
+    try:
+        result = workbench.dump(**access(seeded))
+    finally:
+        stop.set()
+        thread.join()
+    try:
+        assert result["consistency"]["kind"] == "fuzzy", result
+        assert 'queue "live ' in result["consistency"]["reason"]
+        # Whatever it holds, the checksums are of just that.
+        written = json.loads((workbench.staging / "rabbitmq" / "definitions.json").read_text())
+        names = {queue["name"] for queue in written["queues"] if queue["vhost"] == "leer"}
+        recorded = workbench.record()["checksums"]
+        assert names == {
+            json.loads(name.removeprefix("queue ").removesuffix(' vhost "leer"'))
+            for name in recorded
+            if name.startswith("queue ") and name.endswith(' vhost "leer"')
+        }
+        fresh = start_broker()
+        assert workbench.restore(**access(fresh)).get("changed")
+        assert workbench.differences(**access(fresh)) == []
+    finally:
+        for name in declared:
+            seeded.ask("DELETE", "queues", "leer", name)
+
+
+def test_a_killed_dump_leaves_nothing_after_the_cleanup_and_the_next_one_succeeds(
+    seeded, workbench, access
+):
+    before = seeded.ask("GET", "definitions")
+    process = workbench.begin_dump(**access(seeded))
+    workbench.kill(process, workbench.helpers)
+    assert not (workbench.staging / "rabbitmq").exists()
+    assert workbench.leftovers()
+    workbench.cleanup()
+    assert workbench.leftovers() == []
+    assert seeded.ask("GET", "definitions") == before
+    assert workbench.dump(**access(seeded))["consistency"]["kind"] == "bracketed"
+
+
+def test_a_killed_restore_can_be_repeated(seeded, start_broker, workbench, access):
+    workbench.dump(**access(seeded))
+    fresh = start_broker()
+    fresh.container.wait_healthy(180)
+    process = workbench.begin_restore(**access(fresh))
+
+    def begun():
+        try:
+            hosts = fresh.ask("GET", "vhosts", password=PASSWORD)
+        except urllib.error.URLError:  # the password has not come back yet
+            return False
+        return "debian" in [host["name"] for host in hosts]
+
+    workbench.kill(process, begun)
+    for again in (start_broker(), fresh):
+        import time; t=time.time(); r = workbench.restore(**access(again)); print("RESTORE", time.time()-t, r.get("seconds"), r["msg"]); assert r.get("changed")
+        assert workbench.differences(**access(again)) == []
+
+
+@pytest.mark.parametrize("module", ["dump", "info"])
+def test_a_wrong_password_is_one_clear_sentence(seeded, workbench, access, module):
+    more = {"staging": str(workbench.folder)} if module == "dump" else {}
+    result = workbench.module(f"rabbitmq_{module}", **access(seeded, "wrong"), **more)
+    assert result["failed"]
+    name = seeded.container.name
+    assert result["msg"] == (
+        f"rabbitmq: RabbitMQ in {name} refuses user janus: unknown, another password, "
+        "or without the tag for the management interface"
+    )
+
+
+def test_a_user_who_is_no_administrator_is_refused(seeded, workbench, access):
+    builder = {**access(seeded, "geheim redliub naibed"), "user": "debian builder"}
+    result = workbench.module("rabbitmq_info", **builder)
+    assert "is no administrator: users and their password hashes" in result["msg"]
+
+
+def test_a_stopped_container_is_one_clear_sentence(start_broker, workbench, access):
+    broker = start_broker()
+    subprocess.run(["docker", "kill", broker.container.name], check=True, capture_output=True)
+    result = workbench.dump(**access(broker))
+    assert result["failed"]
+    assert result["msg"] == f"rabbitmq: container {broker.container.name} is not running: exited"
+    assert workbench.leftovers() == [str(workbench.staging)]

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Verdicts: what could not be checked is never proven."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.janus.backup.plugins.module_utils import _drill_report
+
+RECORD: dict[str, Any] = {
+    "status": "dumped",
+    "type": "postgresql",
+    "consistency": {"kind": "snapshot"},
+    "artefacts": [{"size": 5}],
+    "checksums": {"table a": {"rows": 1}},
+}
+EQUAL: dict[str, Any] = {"error": None, "differences": [], "objects": 1, "seconds": {}}
+
+
+def test_equal_checksums_are_proven() -> None:
+    assert _drill_report.of_service(RECORD, EQUAL)["verdict"] == "proven"
+
+
+@pytest.mark.parametrize(
+    ("record", "result", "verdict"),
+    [
+        (RECORD, {**EQUAL, "differences": ["table a: missing"]}, "failed"),
+        (RECORD, {**EQUAL, "error": "no image"}, "failed"),
+        (RECORD, {**EQUAL, "differences": None}, "failed"),
+        (RECORD, None, "not run"),
+        ({**RECORD, "checksums": {}}, EQUAL, "restored"),
+        ({**RECORD, "consistency": {"kind": "fuzzy", "reason": "writers"}}, EQUAL, "restored"),
+        ({"status": "failed", "error": "gone"}, None, "not run"),
+    ],
+)
+def test_anything_less_is_not(
+    record: dict[str, Any], result: dict[str, Any] | None, verdict: str
+) -> None:
+    assert _drill_report.of_service(record, result)["verdict"] == verdict
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "error", "overall"),
+    [
+        (["proven", "proven"], None, "proven"),
+        (["proven", "restored"], None, "restored"),
+        (["proven", "not run"], None, "not run"),
+        (["restored", "failed"], None, "failed"),
+        (["proven"], "the passphrase is wrong", "failed"),
+        ([], None, "not run"),
+    ],
+)
+def test_a_drill_is_as_good_as_its_worst_service(
+    verdicts: list[str], error: str | None, overall: str
+) -> None:
+    services = {str(number): {"verdict": verdict} for number, verdict in enumerate(verdicts)}
+    assert _drill_report.overall(services, error) == overall
+
+
+def test_the_sentences_name_service_and_object() -> None:
+    evidence = _drill_report.of_service(RECORD, {**EQUAL, "differences": ["table a: missing"]})
+    assert _drill_report.sentences({"postgresql": evidence}, None) == [
+        "postgresql: table a: missing"
+    ]

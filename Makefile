@@ -17,7 +17,7 @@ VENV := build/venv
 STAMPS := build/stamps
 COLLECTIONS := build/collections
 TARBALL = build/dist/janus-backup-$(shell sed -n 's/^version: *//p' galaxy.yml).tar.gz
-STAGES := lint sanity test-unit test-images molecule
+STAGES := lint sanity test-unit test-images test-services molecule
 
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export LC_ALL := C.UTF-8
@@ -105,7 +105,7 @@ format: prepared ## Rewrite the Python files as ruff wants them
 	ruff check --fix .
 	ruff format .
 
-.PHONY: sanity test-unit test-images molecule test stages
+.PHONY: sanity test-unit test-images test-services molecule test
 sanity: build ## Run ansible-test sanity on the collection as it ships
 	@echo "== ansible-test sanity"
 	scripts/sanity.py $(TARBALL) $(ARGS)
@@ -117,6 +117,10 @@ test-unit: prepared ## Run the unit tests
 test-images: prepared images ## Test that the test bed's images behave like the official ones
 	@echo "== image tests"
 	pytest tests/images $(ARGS)
+
+test-services: prepared images ## Test dump, restore and kill of each service in containers of this machine
+	@echo "== service tests"
+	pytest tests/services --durations=10 $(ARGS)
 
 molecule: prepared wheelhouse images ## Run the Molecule scenarios on the test bed
 	@echo "== Molecule scenarios"

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from typing import Any
 
 Checksums = dict[str, dict[str, Any]]
@@ -29,10 +30,14 @@ def digest(value: Any) -> str:
 def differences(expected: Checksums, found: Checksums) -> list[str]:
     """Given the checksums taken at backup and those found, return one sentence for each object
     that is missing, unexpected or different; an empty list means equal.
+
+    An object with `until`, in seconds since 1970, expires by itself and is not compared after that.
     """
-    sentences = [f"{name}: missing" for name in expected.keys() - found.keys()]
+    now = time.time()
+    lapsed = {name for name, value in expected.items() if value.get("until", now + 1) <= now}
+    sentences = [f"{name}: missing" for name in expected.keys() - found.keys() - lapsed]
     sentences += [f"{name}: not in the backup" for name in found.keys() - expected.keys()]
-    for name in expected.keys() & found.keys():
+    for name in (expected.keys() & found.keys()) - lapsed:
         want, have = expected[name], found[name]
         changed = [
             key for key in sorted(want.keys() | have.keys()) if want.get(key) != have.get(key)

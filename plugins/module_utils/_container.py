@@ -143,20 +143,20 @@ def remove_labelled(label: str) -> list[str]:
 
 
 def keep_configuration(spec: dict[str, Any], directory: Path) -> None:
-    """Given a specification and a dump's directory, copy what is bind-mounted read-only into
+    """Given a specification and a dump's directory, copy its bind-mounted configuration into
     <directory>/mounts/<n>, with owners and modes, and note that in the mount as `archived`.
 
-    A read-only bind mount is configuration (a file or a small tree); sockets and the like are left
-    out. Raise BackupError if one is larger than 64 MiB: that is data and wants its own service.
+    Configuration is what is mounted read-only, and single files; sockets and the like are left out.
+    Raise BackupError if one is larger than 64 MiB: that is data and wants its own service.
     """
     for number, mount in enumerate(spec["mounts"]):
         source = Path(mount["source"])
-        if mount["type"] != "bind" or not mount["read_only"]:
+        if mount["type"] != "bind" or not (mount["read_only"] or source.is_file()):
             continue
         paths = [source, *sorted(source.rglob("*"))] if source.is_dir() else [source]
         paths = [path for path in paths if path.is_file() or path.is_dir()]
         if sum(path.stat().st_size for path in paths if path.is_file()) > _CONFIGURATION_LIMIT:
-            raise BackupError(f"{source}, mounted read-only, is too large to be configuration")
+            raise BackupError(f"{source}, bind-mounted, is too large to be configuration")
         private_directory(directory / "mounts")
         for path in paths:
             copy = directory / "mounts" / str(number) / path.relative_to(source)

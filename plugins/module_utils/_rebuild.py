@@ -87,7 +87,8 @@ def build(
             if mount["type"] == "tmpfs":
                 continue
             if "archived" in mount:
-                binds.append(f"{source / mount['archived']}:{mount['destination']}:ro")
+                mode = "ro" if mount["read_only"] else "rw"
+                binds.append(f"{source / mount['archived']}:{mount['destination']}:{mode}")
                 continue
             volume = f"{name}-{number}"
             api.create_volume(volume, labels=labels)

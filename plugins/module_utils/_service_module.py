@@ -19,7 +19,10 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.janus.backup.plugins.module_utils import _dump, _manifest
 from ansible_collections.janus.backup.plugins.module_utils._checksum import differences
 from ansible_collections.janus.backup.plugins.module_utils._errors import BackupError
-from ansible_collections.janus.backup.plugins.module_utils._files import private_directory
+from ansible_collections.janus.backup.plugins.module_utils._files import (
+    private_directory,
+    remove_tree,
+)
 from ansible_collections.janus.backup.plugins.module_utils._helper import beside
 
 _ACCESS: dict[str, Any] = {
@@ -97,10 +100,17 @@ def run_restore(implementation: ModuleType, options: dict[str, Any]) -> None:
         result["diff"] = {"before": "", "after": f"{reason}\n" if reason else ""}
         if reason and not module.check_mode:
             started = time.monotonic()
-            scratch = private_directory(Path(service["scratch"]))
             directory = source / service["name"]
-            with beside(service, [scratch], [directory], **implementation.RESTORE_HELPER) as helper:
-                implementation.restore(service, directory, helper, record, module.params["replace"])
+            scratch = private_directory(Path(service["scratch"]))
+            try:
+                with beside(
+                    service, [scratch], [directory], **implementation.RESTORE_HELPER
+                ) as helper:
+                    implementation.restore(
+                        service, directory, helper, record, module.params["replace"]
+                    )
+            finally:
+                remove_tree(scratch)
             result["seconds"] = round(time.monotonic() - started, 3)
         module.exit_json(**result)
     except BackupError as error:

@@ -310,7 +310,6 @@ def test_a_server_with_data_is_overwritten_only_when_told(workbench: Any, start:
     assert cli(other, "KEYS", "*") == "a"
 
 
-@pytest.mark.xfail(strict=True, reason="_checksum.differences() does not know `until` yet")
 def test_keys_that_expired_since_are_not_missed(workbench: Any, start: Any) -> None:
     redis, fresh = start(*RDB), start(*RDB)
     cli(redis, "SET", "session:1", "1", "EX", "6")

@@ -196,8 +196,9 @@ def _patience(service: dict[str, Any]) -> int:
 @contextlib.contextmanager
 def _reaching(service: dict[str, Any], volumes: str = "") -> Iterator[Helper]:
     scratch = private_directory(Path(service["scratch"]))
-    if service["runtime"] == "docker" and not process.answers(process.target(service)):
-        _container.inspect(service["container"])  # to say so if it does not run at all
+    if not process.answers(process.target(service)):
+        if service["runtime"] == "docker":
+            _container.inspect(service["container"])  # which says so if it does not run at all
         raise BackupError(f"{process.place(service)} does not answer on its Bolt port")
     with beside(service, [scratch], [], volumes=volumes) as helper:
         yield helper

@@ -31,3 +31,11 @@ def test_a_value_that_only_one_side_has_is_a_difference() -> None:
 
 def test_the_order_of_keys_does_not_change_a_digest() -> None:
     assert _checksum.digest({"a": 1, "b": 2}) == _checksum.digest({"b": 2, "a": 1})
+
+
+def test_what_has_expired_since_the_backup_is_not_missing() -> None:
+    assert _checksum.differences({"key a": {"digest": "1", "until": 1}}, {}) == []
+
+
+def test_what_has_not_expired_yet_is_missing() -> None:
+    assert _checksum.differences({"key a": {"digest": "1", "until": 2**40}}, {})

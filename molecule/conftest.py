@@ -12,11 +12,19 @@ from typing import Any
 
 import pytest
 import testinfra
+import yaml
 from testinfra.host import Host
 
 ROOT = Path(__file__).resolve().parents[1]
 SCENARIO = os.environ["MOLECULE_SCENARIO_NAME"]
 INVENTORY = ROOT / "build/beds" / SCENARIO / "inventory.yml"
+DECLARED = yaml.safe_load((ROOT / "molecule" / SCENARIO / "molecule.yml").read_text("utf-8"))
+ENVIRONMENT = {
+    **os.environ,
+    **DECLARED.get("provisioner", {}).get("env", {}),
+    "JANUS_PROJECT": str(ROOT),
+    "ANSIBLE_NOCOLOR": "1",
+}
 INVENTORIES = [INVENTORY, ROOT / "inventories/demo"]
 PYTHON = (
     "PATH=/opt/janus-backup/venv/bin:$PATH PYTHONPATH=/opt/janus-backup/collections "
@@ -65,7 +73,7 @@ def play(tmp_path_factory: pytest.TempPathFactory) -> Play:
             capture_output=True,
             text=True,
             check=False,
-            env={**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"},
+            env=ENVIRONMENT,
         )
         if expect is not None and (done.returncode == 0) != (expect == 0):
             pytest.fail(

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The demo: two hosts, real data, a backup, and a drill that rebuilds it all on the second host.
 
-Called by `make demo` and `make demo-down`, which prepare the virtual environment, the images and the
-wheelhouse. Each step says what it does; its whole output is in build/logs/demo-<step>.log.
+Called by `make demo` and `make demo-down`, which prepare the virtual environment, the images and
+the wheelhouse. Each step says what it does; its whole output is in build/logs/demo-<step>.log.
 """
 
 from __future__ import annotations
@@ -46,8 +46,9 @@ def step(name: str, what: str, command: list[str]) -> float:
             assert process.stdout is not None
             for line in process.stdout:
                 stream.write(line)
-                if line.startswith("TASK [") or "janus-test" in line:
-                    print(f"\r    {line.split('[')[-1].strip(' *]\n')[:90]:90}", end="", flush=True)
+                if line.startswith("TASK ["):
+                    task = line[6:].rstrip("* ]\n")
+                    print(f"\r    {task[:90]:90}", end="", flush=True)
     seconds = time.monotonic() - started
     print(f"\r    {seconds:.0f} s{'':90}", flush=True)
     if process.returncode != 0:

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +42,15 @@ def run(access: dict[str, Any], arguments: list[str], directory: Path | None = N
     }
     if access.get("rsh"):
         environment["BORG_RSH"] = access["rsh"]
+    # the one of the same virtual environment, whatever PATH says
+    places = f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}"
     done = subprocess.run(
-        ["borg", "--lock-wait", str(access.get("lock_wait", 600)), *arguments],
+        [
+            shutil.which("borg", path=places) or "borg",
+            "--lock-wait",
+            str(access.get("lock_wait", 600)),
+            *arguments,
+        ],
         env=environment,
         cwd=directory,
         stdin=subprocess.DEVNULL,

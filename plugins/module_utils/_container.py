@@ -78,6 +78,18 @@ def address(attributes: dict[str, Any]) -> str:
     raise BackupError(f"container {attributes['Name'].lstrip('/')} has no address on any network")
 
 
+def host_path(attributes: dict[str, Any], inside: Path) -> Path:
+    """Given an inspected container and a path in it, return where this host has it.
+
+    Raise BackupError if the path is on no volume and no bind mount of the container.
+    """
+    mounts = sorted(attributes["Mounts"], key=lambda mount: len(mount["Destination"]), reverse=True)
+    for mount in mounts:
+        if inside.is_relative_to(mount["Destination"]):
+            return Path(mount["Source"]) / inside.relative_to(mount["Destination"])
+    raise BackupError(f"container {attributes['Name'].lstrip('/')} has {inside} on no volume")
+
+
 def environment(attributes: dict[str, Any]) -> dict[str, str]:
     """Given an inspected container, return its environment."""
     return dict(entry.partition("=")[::2] for entry in attributes["Config"]["Env"] or [])

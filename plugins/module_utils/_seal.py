@@ -1,15 +1,17 @@
 # Copyright: the janus.backup developers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Prove that the archive just made holds this run, and mark it when it is partial: program of
+"""Prove that the archive just made holds this run, and name it complete when it is: program of
 borgmatic's hooks after `create`.
 
     python -m ansible_collections.janus.backup.plugins.module_utils._seal JOBFILE REPOSITORY
     python -m ansible_collections.janus.backup.plugins.module_utils._seal JOBFILE --verdict
 
-The first reads the manifest back out of the newest archive of the job and compares it with the
-one in staging, renames the archive when the manifest says partial, so that retention does not
-count it, and notes the archive in <state>/status/<job>.json. The second exits 1 when the run was
-partial, so that borgmatic and the unit report a failure after all else was done.
+borgmatic creates every archive as <prefix>-partial-<time>, which retention does not count. The
+first reads the manifest back out of the newest one, compares it with the one in staging, renames
+the archive to <prefix>-<time> when the manifest says complete, and notes it in
+<state>/status/<job>.json; so a run that is killed in between never leaves a complete name. The
+second exits 1 when the run was partial, so that borgmatic and the unit report a failure after all
+else was done.
 """
 
 from __future__ import annotations
@@ -37,18 +39,19 @@ def seal(job: dict[str, Any], repository: str) -> str:
     """
     staging, access = Path(job["staging"]), _job.borg_access(job)
     manifest = _manifest.read(staging)
-    found = _borg.archives(access, repository, f"{job['archive_prefix']}-{_DATE}")
+    prefix = job["archive_prefix"]
+    found = _borg.archives(access, repository, f"{prefix}-partial-{_DATE}")
     if not found:
-        raise BackupError(f"{repository} holds no archive of {job['archive_prefix']}")
+        raise BackupError(f"{repository} holds no archive {prefix}-partial-…, which was just made")
     archive = found[-1]["name"]
     inside = f"{staging.relative_to(job['state'])}/{_manifest.NAME}"
     stored = _borg.run(access, ["extract", "--stdout", f"{repository}::{archive}", inside])
     if stored != (staging / _manifest.NAME).read_text(encoding="utf-8"):
         raise BackupError(f"archive {archive} in {repository} does not hold this run's manifest")
-    if manifest["run"]["status"] == "partial":
-        marked = archive.replace(job["archive_prefix"], f"{job['archive_prefix']}-partial", 1)
-        _borg.run(access, ["rename", f"{repository}::{archive}", marked])
-        archive = marked
+    if manifest["run"]["status"] == "complete":
+        complete = archive.replace(f"{prefix}-partial-", f"{prefix}-", 1)
+        _borg.run(access, ["rename", f"{repository}::{archive}", complete])
+        archive = complete
     _note(job, manifest, repository, archive, _borg.statistics(access, repository, archive))
     return archive
 
@@ -100,7 +103,7 @@ def _note(
 
 def main() -> int:
     """Seal an archive or give the verdict on a run. Return the exit code."""
-    parser = argparse.ArgumentParser(description="Prove and mark the archive of a backup run.")
+    parser = argparse.ArgumentParser(description="Prove and name the archive of a backup run.")
     parser.add_argument("job_file")
     chosen = parser.add_mutually_exclusive_group(required=True)
     chosen.add_argument("repository", nargs="?")

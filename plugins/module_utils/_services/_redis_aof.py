@@ -34,13 +34,13 @@ def text(entries: list[tuple[str, int, str]]) -> str:
     return "".join(f"file {name} seq {number} type {kind}\n" for name, number, kind in entries)
 
 
-def look(root: Path, folder: Path, name: str) -> dict[str, Any]:
-    """Given where the server's root directory is, its append only directory and file name, return
-    {folder, manifest, entries, cut} as of now: cut is the length of the last file.
+def look(place: Path, folder: Path, name: str) -> dict[str, Any]:
+    """Given where this host sees the server's append only directory, its path for the server, and
+    the file name, return {folder, manifest, entries, cut} as of now: cut is the length of the last
+    file.
 
     Raise BackupError if it is not there.
     """
-    place = root / folder.relative_to("/")
     try:
         manifest = (place / f"{name}.manifest").read_text(encoding="utf-8")
         entries = parse(manifest)

@@ -37,7 +37,10 @@ def take(
     Return {users, configuration, rdb, aof, paused_seconds, saves}. Raise BackupError if the append
     only file does not come to rest.
     """
-    root = _root(service)
+    folder = Path(configuration["dir"]) / configuration["appenddirname"]
+    place = folder
+    if service["runtime"] == "docker":
+        place = _container.host_path(_container.inspect(service["container"]), folder)
     for _attempt in range(_ATTEMPTS):
         settings.await_idle(
             session, "rdb_bgsave_in_progress", "aof_rewrite_in_progress", "aof_rewrite_scheduled"
@@ -45,7 +48,7 @@ def take(
         started = time.monotonic()
         session.command("CLIENT", "PAUSE", int(_PAUSE_SECONDS * 1000), "WRITE")
         try:
-            found = _fork(root, session, configuration)
+            found = _fork(place, folder, session, configuration)
         finally:
             session.command("CLIENT", "UNPAUSE")
         if found:
@@ -54,14 +57,13 @@ def take(
 
 
 def _fork(
-    root: Path, session: access.Session, configuration: dict[str, str]
+    place: Path, folder: Path, session: access.Session, configuration: dict[str, str]
 ) -> dict[str, Any] | None:
     config_file = session.info("server")["config_file"]
     log, rest = None, ""
     if configuration["appendonly"] == "yes":
         rest = _flushed(session)
-        folder = Path(configuration["dir"]) / configuration["appenddirname"]
-        log = aof.look(root, folder, configuration["appendfilename"])
+        log = aof.look(place, folder, configuration["appendfilename"])
     # In one piece, so that nothing comes in between, even should the pause have run out.
     session.send([("INFO", "persistence"), ("ACL", "LIST"), ("CONFIG", "GET", "*"), ("BGSAVE",)])
     persistence = access.parse_info(session.reply())
@@ -92,13 +94,6 @@ def _flushed(session: access.Session) -> str:
         if persistence["aof_buffer_length"] == "0" or time.monotonic() > deadline:
             return persistence["aof_current_size"]
         time.sleep(0.001)
-
-
-def _root(service: dict[str, Any]) -> Path:
-    """Return where this host sees the root directory of the service."""
-    if service["runtime"] == "docker":
-        return Path(f"/proc/{_container.inspect(service['container'])['State']['Pid']}/root")
-    return Path("/")
 
 
 def await_saved(session: access.Session) -> None:

@@ -24,7 +24,7 @@ def read(name: str, path: str) -> bytes | None:
 
     for _hop in range(8):
         try:
-            stream, _ = _container.client().api.get_archive(name, path)
+            stream, _status = _container.client().api.get_archive(name, path)
             packed = io.BytesIO(b"".join(stream))
         except docker.errors.NotFound:
             return None

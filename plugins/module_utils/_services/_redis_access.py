@@ -13,7 +13,7 @@ import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Union
 
 from ansible_collections.janus.backup.plugins.module_utils import _container
 from ansible_collections.janus.backup.plugins.module_utils._errors import BackupError
@@ -21,7 +21,7 @@ from ansible_collections.janus.backup.plugins.module_utils._files import read_se
 
 _CONNECT_SECONDS = 10
 _ANSWER_SECONDS = 600
-Word = str | bytes | int
+Word = Union[str, bytes, int]  # noqa: UP007 (pylint of ansible-test)
 
 
 class Session:
@@ -121,7 +121,7 @@ def _built(tokens: Iterator[bytes]) -> Any:
     if token in (b"*-1", b"$-1"):
         return None
     if kind == b"*":
-        return [_built(tokens) for _ in range(int(rest))]
+        return [_built(tokens) for _number in range(int(rest))]
     return int(rest) if kind == b":" else rest
 
 

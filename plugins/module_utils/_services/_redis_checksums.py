@@ -75,7 +75,7 @@ def _of_database(session: access.Session, place: str, named: bool) -> Checksums:
         session.send([command for key in keys for command in (("TYPE", key), ("PEXPIRETIME", key))])
         natures = [(key, session.reply(), session.reply()) for key in keys]
         natures = [(key, kind, expiry) for key, kind, expiry in natures if kind != b"none"]
-        session.send([_reading(kind, key) for key, kind, _ in natures])
+        session.send([_reading(kind, key) for key, kind, _nature in natures])
         for key, kind, expiry in natures:
             value = _digest(kind, session.tokens())
             if expiry >= 0 and expiry <= time.time() * 1000:

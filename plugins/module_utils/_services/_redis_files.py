@@ -200,7 +200,7 @@ def place_data(
     if (directory / AOF).is_dir():
         source = directory / AOF
         entries = aof.parse((source / _MANIFEST).read_text(encoding="utf-8"))
-        files = {source / name: name for name, _, _ in entries}
+        files = {source / name: name for name, _number, _kind in entries}
     else:
         entries = [(f"{configuration['appendfilename']}.1.base.rdb", 1, "b")]
         files = {directory / RDB: entries[0][0]}

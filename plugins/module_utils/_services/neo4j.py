@@ -61,7 +61,7 @@ def check(service: dict[str, Any]) -> dict[str, Any]:
     )
     script.add('SHOW PROCEDURES YIELD name WHERE name = "db.checkpoint"', ['"procedure"', "name"])
     with _reaching(service, volumes="ro") as helper:
-        rows = [head for head, _ in shell.ask(service, helper, script)]
+        rows = [head for head, _rest in shell.ask(service, helper, script)]
         settings = {row[1]: row[2] for row in rows if row[0] == "setting"}
         data = settings["server.directories.data"]
         transactions = settings["server.directories.transaction.logs.root"]

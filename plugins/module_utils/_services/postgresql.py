@@ -101,7 +101,7 @@ def dump(
     with ThreadPoolExecutor(max_workers=1) as beside, access.pgpass(service) as environment:
         readings = {
             name: beside.submit(_read_snapshot, connection, name)
-            for name, (connection, _) in token["sessions"].items()
+            for name, (connection, _snapshot) in token["sessions"].items()
         }
         try:
             kind, reason = _dump_globals(service, directory, helper, environment, found)

@@ -150,6 +150,7 @@ def dump(
         files.collect(moment, directory, helper)
         moments.confirm(session, moment)
         modules = files.modules(session)
+    found: Checksums = {}
     kind, reason = "snapshot", None
     if not _wants_copy(service):
         found, kind, reason = _read_live(service)

@@ -24,6 +24,14 @@ IMAGES = sorted(path.stem for path in (ROOT / "molecule/shared/stack").glob("*.y
 HOSTS = [f"janus1:{','.join(IMAGES)}", "drill1"]
 
 
+def show(text: str, last: bool = False) -> None:
+    """Show what is being done, on a terminal in one line that the next one overwrites."""
+    if sys.stdout.isatty():
+        print(f"\r    {text[:90]:90}", end="\n" if last else "", flush=True)
+    else:
+        print(f"    {text}", flush=True)
+
+
 def step(name: str, what: str, command: list[str]) -> float:
     """Run one command, say what it is for and show a sign of life; return its seconds.
 
@@ -46,11 +54,10 @@ def step(name: str, what: str, command: list[str]) -> float:
             assert process.stdout is not None
             for line in process.stdout:
                 stream.write(line)
-                if line.startswith("TASK ["):
-                    task = line[6:].rstrip("* ]\n")
-                    print(f"\r    {task[:90]:90}", end="", flush=True)
+                if line.lstrip().startswith("TASK ["):
+                    show(line.strip()[6:].rstrip("* ]"))
     seconds = time.monotonic() - started
-    print(f"\r    {seconds:.0f} s{'':90}", flush=True)
+    show(f"{seconds:.0f} s", last=True)
     if process.returncode != 0:
         print("".join(log.read_text(encoding="utf-8").splitlines(keepends=True)[-40:]))
         sys.exit(f"demo: {name} failed, see {log}")

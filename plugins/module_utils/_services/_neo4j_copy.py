@@ -22,8 +22,10 @@ from ansible_collections.janus.backup.plugins.module_utils._services import (
     _neo4j_shell as shell,
 )
 
-# Preallocated transaction logs are mostly holes: reading holes is quick, writing them is not.
-COPY = ["cp", "--archive", "--reflink=auto", "--sparse=always", "--no-target-directory"]
+# While the server is down nothing is quicker than this. Afterwards, looking for zeros costs a little
+# time and saves the space of preallocated transaction logs.
+COPY = ["cp", "--archive", "--reflink=auto", "--no-target-directory"]
+SPARSE_COPY = [*COPY, "--sparse=always"]
 
 _SETTINGS = """\
 server.directories.data={work}/data
@@ -81,7 +83,7 @@ def prove(
     options = service["options"]
     work = private_directory(directory / ".work")
     try:
-        helper.run([*COPY, str(data), str(work / "data")])
+        helper.run([*SPARSE_COPY, str(data), str(work / "data")])
         port = _configure(service, work)
         environment = ["env", f"NEO4J_CONF={work}/conf", f"HEAP_SIZE={_memory(service)}"]
         for database in [*databases, "system"]:

@@ -177,7 +177,7 @@ def restore(
     places = {"databases": f"{layout['data']}/databases", "transactions": layout["transactions"]}
     for name, place in places.items():
         helper.run(["rm", "-rf", f"{place}.janus"])
-        helper.run([*copy.COPY, str(directory / _DATA / name), f"{place}.janus"])
+        helper.run([*copy.SPARSE_COPY, str(directory / _DATA / name), f"{place}.janus"])
         helper.run(["chown", "--recursive", f"--reference={place}", f"{place}.janus"])
     process.stop(target, _patience(service))
     for place in places.values():

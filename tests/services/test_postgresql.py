@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""PostgreSQL: dump, restore and compare with real servers. The whole way is in molecule/."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+PASSWORD = "p:w\\d é"  # what a password file has to escape
+SEED = r"""
+CREATE TABLE item (id serial PRIMARY KEY, label text, price numeric, note json);
+INSERT INTO item (label, price, note)
+  SELECT 'item ' || n, n * 1.10, json_build_object('n', n) FROM generate_series(1, 500) n;
+CREATE VIEW cheap AS SELECT * FROM item WHERE price < 10;
+SELECT lo_from_bytea(4711, 'large');
+CREATE SCHEMA "a ""b"" c";
+CREATE TABLE "a ""b"" c"."ü" ();
+CREATE ROLE app LOGIN PASSWORD 'secret';
+GRANT SELECT ON item TO app WITH GRANT OPTION;
+COMMENT ON TABLE item IS 'first';
+CREATE DATABASE "=x 'y'" OWNER app;
+ALTER ROLE app IN DATABASE "=x 'y'" SET work_mem = '8MB';
+"""
+
+
+def query(container: Any, sql: str) -> str:
+    """Run SQL as the superuser; return what comes of it."""
+    psql = ("psql", "--username=janus", "--dbname=janus", "--no-psqlrc", "-Atc")
+    return str(container.run(*psql, sql)).strip()
+
+
+@pytest.fixture(scope="module")
+def start(start_container: Any) -> Any:
+    def run(password: str = PASSWORD) -> Any:
+        environment = {
+            "POSTGRES_USER": "janus",
+            "POSTGRES_PASSWORD": password,
+            "POSTGRES_DB": "janus",
+        }
+        container = start_container("postgresql", environment=environment)
+        container.wait_healthy(120)
+        return container
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def seeded(start: Any) -> Any:
+    container = start()
+    for statement in SEED.split(";\n"):
+        if statement.strip():
+            query(container, statement)
+    return container
+
+
+@pytest.fixture
+def access(workbench: Any) -> Any:
+    def arguments(container: Any, password: str = PASSWORD) -> dict[str, str]:
+        secret = workbench.secret(password)
+        return {"container": container.name, "user": "janus", "password_file": secret}
+
+    return arguments
+
+
+def test_a_server_comes_back_equal_and_a_second_restore_changes_nothing(
+    seeded: Any, start: Any, workbench: Any, access: Any
+) -> None:
+    result = workbench.dump(**access(seeded))
+    assert result["consistency"]["kind"] == "snapshot"
+    fresh = start("another")  # it gets the archive's password with its roles
+    first = workbench.restore(**access(fresh))
+    assert first["changed"], first
+    assert workbench.differences(**access(fresh)) == []
+    assert not workbench.restore(**access(fresh))["changed"]
+    assert query(fresh, "SELECT count(*) FROM pg_roles WHERE rolname = 'app'") == "1"
+    assert query(fresh, "SELECT count(*) FROM pg_db_role_setting") == "1"
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ("UPDATE item SET price = price + 0.00 WHERE id = 7", None),
+        ("UPDATE item SET price = price + 0.001 WHERE id = 7", 'table "public"."item": digest'),
+        ("UPDATE item SET note = '{\"n\":  7}' WHERE id = 7", 'table "public"."item": digest'),
+        ("DROP VIEW cheap", "view public.cheap: missing"),
+        ("SELECT lo_put(4711, 2, 'X')", "large objects: digest"),
+        ("SELECT nextval('item_id_seq')", 'sequence "public"."item_id_seq": value'),
+        ("REVOKE SELECT ON item FROM app", "columns of table public.item: digest"),
+        ("ALTER ROLE app PASSWORD 'other'", "role app: digest"),
+        ("COMMENT ON TABLE item IS 'second'", "comment on table public.item: digest"),
+        ("CREATE INDEX more ON item (label)", "index public.more: not in the backup"),
+    ],
+)
+def test_what_was_changed_is_named(
+    seeded: Any, workbench: Any, access: Any, change: str, named: str | None
+) -> None:
+    workbench.dump(**access(seeded))
+    query(seeded, change)
+    sentences = workbench.differences(**access(seeded))
+    if named is None:
+        assert sentences == []
+    else:
+        assert any(named in sentence for sentence in sentences), sentences
+
+
+def test_check_mode_tells_and_touches_nothing(
+    seeded: Any, start: Any, workbench: Any, access: Any
+) -> None:
+    workbench.dump(**access(seeded))
+    fresh = start()
+    told = workbench.restore(**access(fresh), _ansible_check_mode=True, _ansible_diff=True)
+    assert told["changed"]
+    assert "restore postgresql" in told["diff"]["after"]
+    assert query(fresh, "SELECT count(*) FROM pg_roles WHERE rolname = 'app'") == "0"
+    workbench.cleanup("--prepare")
+    staging = {"staging": str(workbench.staging)}
+    told = workbench.module(
+        "postgresql_dump", **access(seeded), **staging, _ansible_check_mode=True
+    )
+    assert told["changed"]
+    assert "dump postgresql" in told["diff"]["after"]
+    assert list(workbench.staging.iterdir()) == []
+
+
+def test_a_server_that_holds_data_is_not_overwritten_unless_told(
+    seeded: Any, start: Any, workbench: Any, access: Any
+) -> None:
+    workbench.dump(**access(seeded))
+    other = start()
+    query(other, "CREATE TABLE precious (id int)")
+    refused = workbench.restore(**access(other))
+    assert refused["failed"]
+    assert "is not empty (database janus): refusing to overwrite it" in refused["msg"]
+    assert query(other, "SELECT count(*) FROM precious") == "0"
+    assert workbench.restore(**access(other), replace=True)["changed"]
+    assert workbench.differences(**access(other)) == []
+
+
+def test_a_damaged_artefact_is_refused_before_the_server_is_touched(
+    seeded: Any, start: Any, workbench: Any, access: Any
+) -> None:
+    workbench.dump(**access(seeded))
+    largest = max(workbench.staging.rglob("*.dat"), key=lambda path: path.stat().st_size)
+    largest.write_bytes(largest.read_bytes()[:-1] + b"x")
+    fresh = start()
+    refused = workbench.restore(**access(fresh))
+    assert "does not match its sha256" in refused["msg"]
+    assert query(fresh, "SELECT count(*) FROM pg_roles WHERE rolname = 'app'") == "0"
+
+
+def test_an_ordinary_user_is_refused_in_one_sentence(
+    seeded: Any, workbench: Any, access: Any
+) -> None:
+    query(seeded, "ALTER ROLE app PASSWORD 'secret'")
+    refused = workbench.dump(**{**access(seeded, "secret"), "user": "app"})
+    assert refused["failed"]
+    assert "is not a superuser" in refused["msg"]
+    assert workbench.helpers() == []

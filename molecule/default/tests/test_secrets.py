@@ -83,8 +83,9 @@ def test_no_secret_is_in_the_journal(node: Host, drill_host: Host) -> None:
 
 
 def _readable_by_all(host: Host) -> str:
-    # Not /run/containerd: Docker's own copies of the services' environments, below root's directories.
-    places = "/etc /opt /run/janus-backup /tmp /home /root /srv /usr/local /var/backups /var/lib/janus-backup"
+    # Not /run/containerd: Docker's own copies of environments, below directories of root's.
+    places = "/etc /opt /run/janus-backup /tmp /home /root /srv /usr/local /var/backups"
+    places += " /var/lib/janus-backup"
     pattern = "|".join(SECRETS)
     return str(
         host.check_output(

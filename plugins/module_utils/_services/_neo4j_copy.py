@@ -22,8 +22,8 @@ from ansible_collections.janus.backup.plugins.module_utils._services import (
     _neo4j_shell as shell,
 )
 
-# While the server is down nothing is quicker than this. Afterwards, looking for zeros costs a little
-# time and saves the space of preallocated transaction logs.
+# While the server is down nothing is quicker than this. Afterwards, looking for zeros costs a
+# little time and saves the space of preallocated transaction logs.
 COPY = ["cp", "--archive", "--reflink=auto", "--no-target-directory"]
 SPARSE_COPY = [*COPY, "--sparse=always"]
 

@@ -103,7 +103,8 @@ def test_the_length_of_the_last_file_is_noted(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "appendonly.aof.manifest").write_text(MANIFEST)
     (folder / "appendonly.aof.3.incr.aof").write_bytes(b"x" * 77)
-    found = aof.look(tmp_path, Path("/data/appendonlydir"), "appendonly.aof")
+    found = aof.look(folder, Path("/data/appendonlydir"), "appendonly.aof")
+    assert found["folder"] == "/data/appendonlydir"
     assert found["cut"] == 77
     with pytest.raises(BackupError, match="cannot read the append only file in /data"):
         aof.look(tmp_path, Path("/data"), "appendonly.aof")

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ansible_collections.janus.backup.plugins.module_utils import _container, _manifest
+from ansible_collections.janus.backup.plugins.module_utils import _container, _in_place, _manifest
 from ansible_collections.janus.backup.plugins.module_utils._checksum import canonical
 from ansible_collections.janus.backup.plugins.module_utils._errors import BackupError
 from ansible_collections.janus.backup.plugins.module_utils._files import (
@@ -82,6 +82,8 @@ def dump(
             "options": service["options"],
             "checksums": result["checksums"],
         }
+        if "in_place" in result:
+            record["in_place"] = [_in_place.describe(path) for path in result["in_place"]]
         if service.get("password_file"):
             write_atomically(partial / CREDENTIAL, read_secret(service["password_file"]))
         if service["runtime"] == "docker":
@@ -112,12 +114,15 @@ def _quiesced_dump(
         private_directory(path.parent)
         write_atomically(path, json.dumps({"type": implementation.__name__, "token": promise}))
 
+    result: dict[str, Any] = {}
     try:
         token.update(implementation.quiesce(service, remember))
-        result: dict[str, Any] = implementation.dump(service, token, directory, helper)
+        result = implementation.dump(service, token, directory, helper)
     finally:
-        implementation.resume(token)
-        path.unlink(missing_ok=True)
+        # What is archived in place has to stay: `_cleanup` resumes when the run ends.
+        if "in_place" not in result:
+            implementation.resume(token)
+            path.unlink(missing_ok=True)
     return result
 
 

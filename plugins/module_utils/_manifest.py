@@ -12,6 +12,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.janus.backup.plugins.module_utils import _in_place
 from ansible_collections.janus.backup.plugins.module_utils._checksum import canonical, digest
 from ansible_collections.janus.backup.plugins.module_utils._errors import BackupError
 from ansible_collections.janus.backup.plugins.module_utils._files import sha256, write_atomically
@@ -49,7 +50,8 @@ def write(
     failures: dict[str, str],
     expected: list[str],
 ) -> dict[str, Any]:
-    """Given a run and the names of its services, write the manifest of what succeeded.
+    """Given a run and the names of its services, write the manifest of what succeeded, and before
+    it the list of what Borg is to archive in place.
 
     failures maps a service's name to its sentence. A service without a record has failed whatever
     is said of it. The run's status becomes complete or partial. Raise BackupError if no service
@@ -66,6 +68,7 @@ def write(
     if not any(service["status"] == "dumped" for service in services.values()):
         sentences = "; ".join(f"{name}: {service['error']}" for name, service in services.items())
         raise BackupError(f"nothing was dumped, so there is nothing to archive: {sentences}")
+    write_atomically(staging / _in_place.ROOTS, _in_place.patterns(services))
     complete = all(service["status"] == "dumped" for service in services.values())
     manifest: dict[str, Any] = {
         "format": "janus.backup manifest",

@@ -120,6 +120,10 @@ class Workbench:
             services=[self.type],
         )
         assert not written.get("failed"), written
+        for tree in self.record().get("in_place", []):  # as Borg does
+            target = self.staging / tree["path"]
+            target.parent.mkdir(exist_ok=True)
+            subprocess.run(["cp", "-a", tree["root"], target], check=True)
         return result
 
     def record(self) -> dict[str, Any]:

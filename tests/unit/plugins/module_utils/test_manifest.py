@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.janus.backup.plugins.module_utils import _manifest
+from ansible_collections.janus.backup.plugins.module_utils import _in_place, _manifest
 from ansible_collections.janus.backup.plugins.module_utils._errors import BackupError
 
 
@@ -101,3 +101,15 @@ def test_a_link_among_the_artefacts_is_refused(tmp_path: Path) -> None:
     (tmp_path / "postgresql/link").symlink_to("/etc/passwd")
     with pytest.raises(BackupError, match="neither a file nor a directory"):
         _manifest.artefacts(tmp_path / "postgresql", tmp_path)
+
+
+def test_what_borg_is_to_archive_in_place_is_listed(tmp_path: Path) -> None:
+    record = _dumped(tmp_path)
+    _written(tmp_path, {}, "postgresql")
+    assert (tmp_path / _in_place.ROOTS).read_text() == ""
+    record["in_place"] = [{"root": "/srv/store/./staging/nightly/postgresql/data"}]
+    record_file = tmp_path / "postgresql" / _manifest.RECORD
+    record_file.write_text(json.dumps(record), encoding="utf-8")
+    _written(tmp_path, {}, "postgresql")
+    lines = (tmp_path / _in_place.ROOTS).read_text()
+    assert lines == "R /srv/store/./staging/nightly/postgresql/data\n"

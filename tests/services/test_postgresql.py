@@ -113,6 +113,17 @@ def test_check_mode_tells_and_touches_nothing(
     assert told["changed"]
     assert "restore postgresql" in told["diff"]["after"]
     assert query(fresh, "SELECT count(*) FROM pg_roles WHERE rolname = 'app'") == "0"
+    told = workbench.module(
+        "postgresql_info",
+        **access(fresh),
+        compare_with=str(workbench.staging),
+        _ansible_check_mode=True,
+        _ansible_diff=True,
+    )
+    assert not told["changed"]
+    assert "role app: missing" in told["differences"]
+    assert "role app" in told["diff"]["before"]
+    assert "role app" not in told["diff"]["after"]
     workbench.cleanup("--prepare")
     staging = {"staging": str(workbench.staging)}
     told = workbench.module(

@@ -131,6 +131,12 @@ def damaged(staging: Path, record: dict[str, Any]) -> list[str]:
     return sentences
 
 
+def size(record: dict[str, Any]) -> int:
+    """Given a service's record, return how many bytes an archive holds of it."""
+    staged = sum(artefact["size"] for artefact in record.get("artefacts", []))
+    return int(staged + sum(tree["bytes"] for tree in record.get("in_place", [])))
+
+
 def record(staging: Path, name: str) -> dict[str, Any]:
     """Given an extracted archive and a service's name, return its record from the manifest.
 

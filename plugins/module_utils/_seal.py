@@ -91,8 +91,7 @@ def _note(
         name: {
             "status": service["status"],
             "error": service.get("error"),
-            "bytes": sum(artefact["size"] for artefact in service.get("artefacts", []))
-            + sum(tree["bytes"] for tree in service.get("in_place", [])),
+            "bytes": _manifest.size(service),
             "objects": len(service.get("checksums", {})),
             "consistency": service.get("consistency", {}).get("kind"),
             "seconds": service.get("seconds"),

@@ -78,7 +78,7 @@ def main() -> None:
             "error": record.get("error"),
             "user": record.get("user"),
             "options": record.get("options", {}),
-            "bytes": sum(artefact["size"] for artefact in record.get("artefacts", [])),
+            "bytes": _manifest.size(record),
             "damage": _manifest.damaged(source, record),
         }
         for name, record in manifest["services"].items()

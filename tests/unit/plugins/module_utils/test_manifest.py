@@ -103,6 +103,11 @@ def test_a_link_among_the_artefacts_is_refused(tmp_path: Path) -> None:
         _manifest.artefacts(tmp_path / "postgresql", tmp_path)
 
 
+def test_the_size_of_a_service_counts_what_is_archived_in_place(tmp_path: Path) -> None:
+    assert _manifest.size({"status": "failed"}) == 0
+    assert _manifest.size({**_dumped(tmp_path), "in_place": [{"bytes": 10}, {"bytes": 5}]}) == 22
+
+
 def test_what_borg_is_to_archive_in_place_is_listed(tmp_path: Path) -> None:
     record = _dumped(tmp_path)
     _written(tmp_path, {}, "postgresql")

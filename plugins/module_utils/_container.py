@@ -10,6 +10,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.janus.backup.plugins.module_utils import _production_spec
 from ansible_collections.janus.backup.plugins.module_utils._errors import BackupError
 from ansible_collections.janus.backup.plugins.module_utils._files import private_directory
 
@@ -132,6 +133,7 @@ def specification(attributes: dict[str, Any]) -> dict[str, Any]:
             }
             for mount in attributes["Mounts"]
         ],
+        "production": _production_spec.describe(client().api, attributes),
     }
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from typing import Any
 
 from ansible_collections.janus.backup.plugins.module_utils import _container
 from ansible_collections.janus.backup.plugins.module_utils._errors import BackupError
@@ -55,3 +56,49 @@ def keep(directory: Path, files: dict[str, str]) -> None:
             raise BackupError(f"cannot save image {files[name]}: {cause}")
         temporary.chmod(0o600)
         temporary.rename(directory / name)
+
+
+def ensure(image: dict[str, Any], images: Path) -> str:
+    """Given an archived image record and the directory of archived images, return the image's id,
+    loading it from the archive, or pulling it by digest, when the engine lacks it.
+
+    Raise BackupError if it cannot be had, or if what came is another image.
+    """
+    import docker
+
+    engine = _container.client()
+    archived = images / f"{image['id'].removeprefix('sha256:')}.tar"
+    try:
+        engine.images.get(image["id"])
+        return str(image["id"])
+    except docker.errors.ImageNotFound:
+        pass
+    try:
+        if archived.is_file():
+            # the docker command, so that the image's bytes do not pass through this process
+            subprocess.run(
+                ["docker", "image", "load", "--quiet", "--input", str(archived)],
+                check=True,
+                capture_output=True,
+            )
+        else:
+            engine.images.pull(*_pull_reference(image))
+        return str(engine.images.get(image["id"]).id)
+    except docker.errors.ImageNotFound as error:
+        raise BackupError(f"image {image['reference']} is not the archived one") from error
+    except subprocess.CalledProcessError as error:
+        cause = error.stderr.decode(errors="replace").strip()
+        raise BackupError(f"cannot load image {image['reference']}: {cause}") from error
+    except docker.errors.APIError as error:
+        raise BackupError(
+            f"image {image['reference']} is neither on this host nor in the archive "
+            f"and cannot be pulled: {error.explanation}"
+        ) from error
+
+
+def _pull_reference(image: dict[str, Any]) -> tuple[str, str | None]:
+    reference = (image["repo_digests"] or [image["reference"]])[0]
+    if "@" in reference:
+        repository, _at, digest = reference.partition("@")
+        return repository, digest
+    return reference, None

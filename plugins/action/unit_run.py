@@ -44,10 +44,14 @@ class ActionModule(ActionBase):
         self._run(f"systemctl start --no-block {shlex.quote(unit)}")
         lines, state = self._follow(unit, since, time.monotonic() + arguments["timeout"])
         result |= {"changed": True, "unit": unit, "result": state["Result"], "log": lines}
+        result |= {"status": int(state["ExecMainStatus"]), "invocation": state["InvocationID"]}
         if state["ActiveState"] in ("activating", "active"):
             result |= {"failed": True, "msg": f"{unit} still runs after {arguments['timeout']} s"}
         elif state["Result"] != "success":
-            result |= {"failed": True, "msg": f"{unit} failed ({state['Result']})"}
+            result |= {
+                "failed": True,
+                "msg": f"{unit} failed ({state['Result']}, exit code {state['ExecMainStatus']})",
+            }
         return result
 
     def _follow(self, unit: str, since: str, deadline: float) -> tuple[list[str], dict[str, str]]:

@@ -29,8 +29,9 @@ _SENTENCES = {
 def run(access: dict[str, Any], arguments: list[str], directory: Path | None = None) -> str:
     """Given how to reach a repository, run borg and return its standard output.
 
-    access is {passphrase_file, base_directory, rsh (optional)}; the output is held in memory, so
-    ask for little. Raise BackupError with Borg's own words if it exits non-zero.
+    access is {passphrase_file, base_directory} and perhaps {rsh, lock_wait, bypass_lock}; the
+    output is held in memory, so ask for little. Raise BackupError with Borg's own words if it exits
+    non-zero.
     """
     environment = {
         **os.environ,
@@ -49,6 +50,7 @@ def run(access: dict[str, Any], arguments: list[str], directory: Path | None = N
             shutil.which("borg", path=places) or "borg",
             "--lock-wait",
             str(access.get("lock_wait", 600)),
+            *(["--bypass-lock"] if access.get("bypass_lock") else []),
             *arguments,
         ],
         env=environment,

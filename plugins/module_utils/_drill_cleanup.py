@@ -1,10 +1,11 @@
 # Copyright: the janus.backup developers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Remove what drills that were killed left on this host: program of the drill unit's ExecStopPost=.
+"""Finish drills that were killed: program of the drill unit's ExecStopPost=.
 
-    python -m ansible_collections.janus.backup.plugins.module_utils._drill_cleanup STATE
+    python -m ansible_collections.janus.backup.plugins.module_utils._drill_cleanup DRILLFILE
 
-Only what carries the label of a drill is removed, and the directory of the extracted archive.
+Each gets its report, and what it left on this host is removed. Only what carries the name of a
+drill that does not live any more is touched.
 """
 
 from __future__ import annotations
@@ -12,21 +13,26 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from ansible_collections.janus.backup.plugins.module_utils import _container, _rebuild
+from ansible_collections.janus.backup.plugins.module_utils import (
+    _drill_config,
+    _drill_finish,
+    _drill_place,
+    _rebuild,
+)
 from ansible_collections.janus.backup.plugins.module_utils._errors import BackupError
-from ansible_collections.janus.backup.plugins.module_utils._files import remove_tree
 
 
 def main() -> int:
-    """Clean up after all drills of the state directory in argv. Return the exit code."""
-    state = Path(sys.argv[1])
+    """Finish all dead drills of the host whose settings are named on the command line. Return the
+    exit code.
+    """
     try:
-        _container.remove_labelled(f"{_container.LABEL}=drill")
-        for drill in _rebuild.drills():
-            _rebuild.tear_down(drill)
-        remove_tree(state / "drill")
-        remove_tree(Path("/run/janus-backup/drill"))
-    except (BackupError, OSError) as error:
+        settings = _drill_config.read(sys.argv[1])
+        with _drill_place.alone():
+            for drill in sorted(_drill_place.known(Path(settings["state"])) | _rebuild.drills()):
+                if not _drill_place.lives(drill):
+                    _drill_finish.finish(settings, drill)
+    except (BackupError, OSError, ValueError) as error:
         sys.stderr.write(f"cleaning up after a drill: {error}\n")
         return 1
     return 0

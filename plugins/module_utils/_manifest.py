@@ -20,6 +20,8 @@ from ansible_collections.janus.backup.plugins.module_utils._files import sha256,
 FORMAT_VERSION = 1
 NAME = "manifest.json"
 RECORD = "record.json"
+# Which services it needs, and the user's own checks: the drill has no inventory to ask.
+_FOR_THE_DRILL = ("after", "checks")
 
 
 def artefacts(directory: Path, root: Path) -> list[dict[str, Any]]:
@@ -49,15 +51,18 @@ def write(
     tools: dict[str, str],
     failures: dict[str, str],
     expected: list[str],
+    declared: list[dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Given a run and the names of its services, write the manifest of what succeeded, and before
     it the list of what Borg is to archive in place.
 
+    declared are the services as the job has them: what a drill has to know of each goes along.
     failures maps a service's name to its sentence. A service without a record has failed whatever
     is said of it. The run's status becomes complete or partial. Raise BackupError if no service
     succeeded.
     """
     services: dict[str, Any] = {}
+    told = {entry["name"]: entry for entry in declared or []}
     for name in expected:
         record = staging / name / RECORD
         if name in failures or not record.is_file():
@@ -65,6 +70,8 @@ def write(
             services[name] = {"status": "failed", "error": reason}
         else:
             services[name] = json.loads(record.read_text(encoding="utf-8"))
+        known = told.get(name, {})
+        services[name] |= {key: known[key] for key in _FOR_THE_DRILL if key in known}
     if not any(service["status"] == "dumped" for service in services.values()):
         sentences = "; ".join(f"{name}: {service['error']}" for name, service in services.items())
         raise BackupError(f"nothing was dumped, so there is nothing to archive: {sentences}")

@@ -10,8 +10,10 @@ DOCUMENTATION = r"""
 module: archive_extract
 short_description: Choose an archive of a repository and extract it
 description:
-  - Chooses the latest, a random or a named archive and extracts it into an empty directory.
-  - The repository is only read. Its lock is shared, so that nothing is compacted away meanwhile.
+  - Chooses an archive and extracts it into an empty directory.
+  - The repository is only read. Its lock is shared, so that nothing is compacted away meanwhile; a
+    local repository that cannot be written, as on a disk that is mounted read-only, has no lock and
+    is read without one.
 version_added: 0.1.0
 author: The janus.backup developers (@janus)
 requirements:
@@ -25,8 +27,10 @@ options:
     required: true
   archive:
     description:
-      - V(latest), V(random), or the name of an archive.
-      - The first two choose among complete archives only, never among partial ones.
+      - V(latest), V(random), V(oldest), a time in ISO 8601, or the name of an archive.
+      - A time stands for the newest archive that was begun by then. It is UTC unless it has an
+        offset; a date stands for its end.
+      - All but a name choose among complete archives only, never among partial ones.
     type: str
     default: latest
   prefix:
@@ -65,7 +69,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 archive:
-  description: Name, id and start of the archive.
+  description:
+    - Name, id and start (UTC) of the archive.
+    - C(newest) is name and start of the repository's newest complete archive.
   returned: success
   type: dict
 path:
@@ -82,7 +88,6 @@ seconds:
   type: float
 """
 
-import random
 import time
 import traceback
 from pathlib import Path
@@ -90,40 +95,12 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.janus.backup.plugins.module_utils import _borg, _manifest
+from ansible_collections.janus.backup.plugins.module_utils import _archive
 from ansible_collections.janus.backup.plugins.module_utils._errors import BackupError
 from ansible_collections.janus.backup.plugins.module_utils._files import (
     private_directory,
     read_secret,
 )
-
-
-def choose(access: dict[str, Any], repository: str, wanted: str, prefix: str) -> dict[str, Any]:
-    """Given a repository and what is wanted of it, return the archive. Raise BackupError if there
-    is none.
-    """
-    complete = f"{prefix}-[0-9][0-9][0-9][0-9]-*"
-    pattern = complete if wanted in ("latest", "random") else wanted
-    found = _borg.archives(access, repository, pattern)
-    if not found:
-        raise BackupError(f"{repository} holds no archive {pattern}")
-    archive = random.choice(found) if wanted == "random" else found[-1]
-    return {key: archive[key] for key in ("name", "id", "start")}
-
-
-def extract(access: dict[str, Any], repository: str, archive: str, path: Path) -> Path:
-    """Given an archive and an empty directory, extract it there and return where its manifest is.
-
-    Raise BackupError if it cannot be extracted or holds no manifest, or more than one.
-    """
-    private_directory(path)
-    if any(path.iterdir()):
-        raise BackupError(f"refusing to extract into {path}: it is not empty")
-    _borg.run(access, ["extract", f"{repository}::{archive}"], directory=path)
-    manifests = list(path.glob(f"staging/*/{_manifest.NAME}"))
-    if len(manifests) != 1:
-        raise BackupError(f"archive {archive} holds {len(manifests)} manifests instead of one")
-    return manifests[0].parent
 
 
 def main() -> None:
@@ -140,17 +117,18 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    access = {key: module.params[key] for key in ("passphrase_file", "base_directory", "rsh")}
-    repository = module.params["repository"]
+    repository, wanted = module.params["repository"], module.params["archive"]
     try:
-        read_secret(access["passphrase_file"])
-        private_directory(Path(access["base_directory"]))
-        archive = choose(access, repository, module.params["archive"], module.params["prefix"])
+        read_secret(module.params["passphrase_file"])
+        access = _archive.access(module.params)
+        private_directory(Path(module.params["base_directory"]))
+        archive = _archive.choose(access, repository, wanted, module.params["prefix"])
         result: dict[str, Any] = {"changed": True, "archive": archive}
         result["diff"] = {"before": "", "after": f"{archive['name']}\n"}
         if not module.check_mode:
             started = time.monotonic()
-            source = extract(access, repository, archive["name"], Path(module.params["path"]))
+            path = Path(module.params["path"])
+            source = _archive.extract(access, repository, archive["name"], path)
             result["seconds"] = round(time.monotonic() - started, 3)
             result["path"] = str(source)
             result["images"] = str(source.parent.parent / "images" / source.name)

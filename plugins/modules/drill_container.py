@@ -40,10 +40,27 @@ options:
     description: Directory of the images in the extracted archive. It need not exist.
     type: path
     required: true
-  memory:
-    description: Limit of the container's memory, in Docker's notation. None when empty.
-    type: str
-    default: ''
+  replacement_images:
+    description: Images to build with, by the references of archived ones that cannot be had.
+    type: dict
+    default: {}
+  limits:
+    description: What the container may use.
+    type: dict
+    default: {}
+    suboptions:
+      memory:
+        description: Limit of its memory, in Docker's notation. None when empty.
+        type: str
+        default: ''
+      cpus:
+        description: Number of processors that it may keep busy. All when 0.
+        type: float
+        default: 0.0
+      pids:
+        description: Number of its processes and threads. No limit when 0.
+        type: int
+        default: 0
 """
 
 EXAMPLES = r"""
@@ -51,14 +68,19 @@ EXAMPLES = r"""
   janus.backup.drill_container:
     name: postgresql
     drill: janus-drill-1a2b3c
-    source: /var/lib/janus-backup/drill/archive/staging/nightly
-    images: /var/lib/janus-backup/drill/archive/images/nightly
+    source: /var/lib/janus-backup/drill/janus-drill-1a2b3c/archive/staging/nightly
+    images: /var/lib/janus-backup/drill/janus-drill-1a2b3c/archive/images/nightly
+    limits: {memory: 2g, cpus: 2, pids: 4096}
 """
 
 RETURN = r"""
 container:
   description: Name of the container that was built.
   returned: success
+  type: str
+replaced_image:
+  description: Reference of the archived image, when another one had to take its place.
+  returned: when it was replaced
   type: str
 seconds:
   description: How long it took to have it started.
@@ -94,7 +116,16 @@ def main() -> None:
             "drill": {"type": "str", "required": True},
             "source": {"type": "path", "required": True},
             "images": {"type": "path", "required": True},
-            "memory": {"type": "str", "default": ""},
+            "replacement_images": {"type": "dict", "default": {}},
+            "limits": {
+                "type": "dict",
+                "default": {},
+                "options": {
+                    "memory": {"type": "str", "default": ""},
+                    "cpus": {"type": "float", "default": 0.0},
+                    "pids": {"type": "int", "default": 0},
+                },
+            },
         },
         supports_check_mode=True,
     )
@@ -109,8 +140,12 @@ def main() -> None:
         result["diff"] = {"before": "", "after": f"{wanted}\n" if result["changed"] else ""}
         if result["changed"] and not module.check_mode:
             started = time.monotonic()
-            images, memory = Path(module.params["images"]), module.params["memory"]
-            _rebuild.build(record, source / name, images, drill, drill, memory)
+            images, limits = Path(module.params["images"]), module.params["limits"]
+            replacements = module.params["replacement_images"]
+            _rebuild.build(record, source / name, images, drill, drill, limits, replacements)
+            image = _container.inspect(wanted, running=False)["Image"]
+            if image != record["container"]["image"]["id"]:
+                result["replaced_image"] = record["container"]["image"]["reference"]
             result["seconds"] = round(time.monotonic() - started, 3)
         module.exit_json(**result)
     except BackupError as error:

@@ -30,12 +30,21 @@ options:
     type: str
     choices: [present, absent]
     default: present
+  not_beside:
+    description:
+      - Names of the containers that the archive describes.
+      - With O(state=present) the host is refused when it has one of them, running or not, since it
+        carries the production stack then.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
 - name: Make the network of a drill
   janus.backup.drill_network:
     drill: janus-drill-1a2b3c
+    not_beside: [janus-postgresql, janus-redis]
 
 - name: Remove all that the drill made
   janus.backup.drill_network:
@@ -65,6 +74,7 @@ def main() -> None:
         argument_spec={
             "drill": {"type": "str", "required": True},
             "state": {"type": "str", "default": "present", "choices": ["present", "absent"]},
+            "not_beside": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
@@ -72,6 +82,11 @@ def main() -> None:
     try:
         made = _rebuild.made(drill)
         if module.params["state"] == "present":
+            if carried := _rebuild.carried(module.params["not_beside"]):
+                raise BackupError(
+                    f"refusing to drill here: this host has container {', '.join(carried)} of the "
+                    "archive, so it carries the production stack"
+                )
             result = {"changed": drill not in made, "diff": {"before": "", "after": f"{drill}\n"}}
             if result["changed"] and not module.check_mode:
                 _rebuild.create_network(drill)

@@ -40,6 +40,13 @@ options:
     type: list
     elements: str
     required: true
+  declared:
+    description:
+      - The services as they are declared. What a drill has to know of each and its dump does not
+        tell, C(after) and C(checks), goes into the manifest.
+    type: list
+    elements: dict
+    default: []
   failures:
     description: For each service whose dump failed, the sentence that says why.
     type: dict
@@ -73,31 +80,14 @@ checksum:
   type: str
 """
 
-import platform
 import traceback
 import uuid
-from importlib import metadata
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.janus.backup.plugins.module_utils import _container, _dump, _manifest
+from ansible_collections.janus.backup.plugins.module_utils import _dump, _manifest, _tools
 from ansible_collections.janus.backup.plugins.module_utils._errors import BackupError
-
-
-def tools(collection: str) -> dict[str, str]:
-    """Given the collection's version, return the versions of all that had a hand in the run."""
-    versions = {"janus.backup": collection, "python": platform.python_version()}
-    for name in ("ansible-core", "borgmatic", "borgbackup", "docker", "psycopg2-binary"):
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    try:
-        versions["docker engine"] = _container.client().version()["Version"]
-    except (BackupError, ImportError):
-        versions["docker engine"] = "none"
-    return versions
 
 
 def main() -> None:
@@ -109,6 +99,7 @@ def main() -> None:
             "node": {"type": "str", "required": True},
             "started": {"type": "str", "required": True},
             "services": {"type": "list", "elements": "str", "required": True},
+            "declared": {"type": "list", "elements": "dict", "default": []},
             "failures": {"type": "dict", "default": {}},
             "collection_version": {"type": "str", "default": "unknown"},
         },
@@ -130,9 +121,10 @@ def main() -> None:
             manifest = _manifest.write(
                 staging,
                 run,
-                tools(module.params["collection_version"]),
+                _tools.versions(module.params["collection_version"]),
                 module.params["failures"],
                 module.params["services"],
+                module.params["declared"],
             )
         except BackupError as error:
             module.fail_json(msg=str(error), exception=traceback.format_exc())

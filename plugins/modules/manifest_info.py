@@ -43,8 +43,9 @@ checksum:
   type: str
 services:
   description:
-    - For each service its type, runtime, container, status, error, user, size in bytes, and
-      C(damage), one sentence for each artefact that is missing or different.
+    - For each service its type, runtime, container, status, error, user, size in bytes,
+      C(consistency), the services that it comes C(after), and C(damage), one sentence for each
+      artefact that is missing or different.
   returned: success
   type: dict
 """
@@ -78,6 +79,8 @@ def main() -> None:
             "error": record.get("error"),
             "user": record.get("user"),
             "options": record.get("options", {}),
+            "consistency": record.get("consistency", {}).get("kind"),
+            "after": record.get("after", []),
             "bytes": _manifest.size(record),
             "damage": _manifest.damaged(source, record),
         }

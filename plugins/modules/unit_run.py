@@ -52,6 +52,14 @@ result:
   description: The unit's result as systemd tells it, C(success) for a good one.
   returned: when the unit ran
   type: str
+status:
+  description: The exit code of the unit's main process, or the signal that ended it.
+  returned: when the unit ran
+  type: int
+invocation:
+  description: The id that systemd gave to this run of the unit.
+  returned: when the unit ran
+  type: str
 log:
   description: The lines of the unit's journal.
   returned: when the unit ran

@@ -43,7 +43,8 @@ DATA = {
         "CREATE TABLE package (id serial PRIMARY KEY, name text, price numeric);"
         "INSERT INTO package (name, price)"
         " SELECT 'package ' || n, n * 1.10 FROM generate_series(1, 100) n;"
-        "CREATE ROLE reader LOGIN PASSWORD 'golden-reader-secret'; GRANT SELECT ON package TO reader"
+        "CREATE ROLE reader LOGIN PASSWORD 'golden-reader-secret';"
+        "GRANT SELECT ON package TO reader"
     ],
     "redis": [
         "for n = 1, 100 do redis.call('HSET', 'package:' .. n, 'name', 'package ' .. n) end"

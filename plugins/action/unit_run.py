@@ -12,7 +12,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-_SHOWN = "ActiveState,Result,ExecMainStatus,InvocationID,LoadState"
+_SHOWN = "ActiveState,Result,ExecMainStatus,LoadState"
 
 
 class ActionModule(ActionBase):
@@ -42,9 +42,9 @@ class ActionModule(ActionBase):
         since = self._run("date --utc '+%Y-%m-%d %H:%M:%S.%6N'").strip()
         self._run(f"systemctl reset-failed {shlex.quote(unit)} 2>/dev/null || true")
         self._run(f"systemctl start --no-block {shlex.quote(unit)}")
-        lines, state = self._follow(unit, since, time.monotonic() + arguments["timeout"])
+        lines, state, run = self._follow(unit, since, time.monotonic() + arguments["timeout"])
         result |= {"changed": True, "unit": unit, "result": state["Result"], "log": lines}
-        result |= {"status": int(state["ExecMainStatus"]), "invocation": state["InvocationID"]}
+        result |= {"status": int(state["ExecMainStatus"]), "invocation_id": run}
         if state["ActiveState"] in ("activating", "active"):
             result |= {"failed": True, "msg": f"{unit} still runs after {arguments['timeout']} s"}
         elif state["Result"] != "success":
@@ -54,25 +54,32 @@ class ActionModule(ActionBase):
             }
         return result
 
-    def _follow(self, unit: str, since: str, deadline: float) -> tuple[list[str], dict[str, str]]:
-        """Show each new line of the unit's journal until the unit is done or time is up."""
-        cursor, lines = "", []
+    def _follow(
+        self, unit: str, since: str, deadline: float
+    ) -> tuple[list[str], dict[str, str], str]:
+        """Show each new line of the unit's journal until the unit is done or time is up. Return
+        the lines, the unit's state, and the id of this run of it.
+        """
+        cursor, run = "", ""
+        lines: list[str] = []
         while True:
             state = self._state(unit)
             start = f"--after-cursor={shlex.quote(cursor)}" if cursor else f"--since='{since} UTC'"
             self._run("journalctl --sync")
             for entry in self._run(
                 f"journalctl --unit={shlex.quote(unit)} {start} --output=json --quiet"
-                " --output-fields=MESSAGE | cat"  # a terminal would get colours
+                # a terminal would get colours
+                " --output-fields=MESSAGE,_SYSTEMD_INVOCATION_ID | cat"
             ).splitlines():
                 noted = json.loads(entry)
                 cursor = noted["__CURSOR"]
+                run = noted.get("_SYSTEMD_INVOCATION_ID", run)
                 lines.append(str(noted["MESSAGE"]))
                 Display().display(f"    {lines[-1]}")
             if state["ActiveState"] not in ("activating", "active", "deactivating", "reloading"):
-                return lines, state
+                return lines, state, run
             if time.monotonic() > deadline:
-                return lines, state
+                return lines, state, run
             time.sleep(0.5)  # between two looks at the unit, which is what is awaited
 
     def _state(self, unit: str) -> dict[str, str]:

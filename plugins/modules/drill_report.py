@@ -162,7 +162,7 @@ def compose(parameters: dict[str, Any], now: float) -> dict[str, Any]:
         except BackupError as unreadable:
             error = error or str(unreadable)
     targets = measure(parameters, services, now)
-    missed = [entry["missed"] for entry in targets.values() if entry["missed"]]
+    missed = [targets[key]["missed"] for key in ("rto", "rpo") if targets[key]["missed"]]
     if missed and parameters["targets_fail"] and not error:
         error = "; ".join(missed)
     report = _drill_report.begun(

@@ -56,7 +56,7 @@ status:
   description: The exit code of the unit's main process, or the signal that ended it.
   returned: when the unit ran
   type: int
-invocation:
+invocation_id:
   description: The id that systemd gave to this run of the unit.
   returned: when the unit ran
   type: str

@@ -51,6 +51,17 @@ options:
     default: /var/lib/janus-backup
 """
 
+    CHECKS = r"""
+options:
+  checks:
+    description:
+      - Whether to ask the service the smoke query of its type and, with O(compare_with), the checks
+        that were declared for it when the archive was made.
+      - Queries only read. What is told of them holds no password of the service.
+    type: bool
+    default: false
+"""
+
     ATTRIBUTES = r"""
 attributes:
   check_mode:

@@ -16,7 +16,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.janus.backup.plugins.module_utils import _dump, _manifest
+from ansible_collections.janus.backup.plugins.module_utils import _checks, _dump, _manifest
 from ansible_collections.janus.backup.plugins.module_utils._checksum import differences
 from ansible_collections.janus.backup.plugins.module_utils._errors import BackupError
 from ansible_collections.janus.backup.plugins.module_utils._files import (
@@ -133,19 +133,28 @@ def _restore_reason(
 
 def run_info(implementation: ModuleType, options: dict[str, Any]) -> None:
     """Given a service's implementation and its own options, tell what it is and holds."""
-    more = {"checksums": {"type": "bool", "default": False}, "compare_with": {"type": "path"}}
+    more = {
+        "checksums": {"type": "bool", "default": False},
+        "compare_with": {"type": "path"},
+        "checks": {"type": "bool", "default": False},
+    }
     module = _module(options, more)
     try:
         service = _service(module, implementation)
         result: dict[str, Any] = {"changed": False, "facts": implementation.check(service)}
-        if module.params["checksums"] or module.params["compare_with"]:
-            started = time.monotonic()
-            result["checksums"] = implementation.checksum(service)
-            result["seconds"] = round(time.monotonic() - started, 3)
+        record: dict[str, Any] = {}
+        started = time.monotonic()
         if module.params["compare_with"]:
             record = _manifest.record(Path(module.params["compare_with"]), service["name"])
+        if module.params["checksums"] or record:
+            result["checksums"] = implementation.checksum(service)
+        if record:
             result["differences"] = differences(record["checksums"], result["checksums"])
             result["diff"] = {"before": record["checksums"], "after": result["checksums"]}
+        if module.params["checks"]:
+            result["checks"] = _checks.run(implementation, service, record.get("checks", []))
+        if result.keys() & {"checksums", "checks"}:
+            result["seconds"] = round(time.monotonic() - started, 3)
         module.exit_json(**result)
     except BackupError as error:
         module.fail_json(msg=f"{module.params['name']}: {error}", exception=traceback.format_exc())

@@ -5,6 +5,7 @@ a playbook runs them: each in a process of its own, which a test can kill.
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import itertools
 import json
@@ -105,7 +106,7 @@ class Workbench:
         self.cleanup("--prepare")
         return self.begin(f"{self.type}_dump", staging=str(self.staging), **access)
 
-    def dump(self, **access: Any) -> dict[str, Any]:
+    def dump(self, checks: list[dict[str, Any]] | None = None, **access: Any) -> dict[str, Any]:
         """Do a whole run, with its manifest if it succeeds. Return the dump's result."""
         self.cleanup("--prepare")
         result = self.module(f"{self.type}_dump", staging=str(self.staging), **access)
@@ -118,6 +119,7 @@ class Workbench:
             node="here",
             started="2026-01-01T00:00:00Z",
             services=[self.type],
+            declared=[{"name": self.type, "checks": checks or []}],
         )
         assert not written.get("failed"), written
         for tree in self.record().get("in_place", []):  # as Borg does
@@ -146,6 +148,17 @@ class Workbench:
         assert not result.get("failed"), result
         sentences: list[str] = result["differences"]
         return sentences
+
+    def ask(self, text: str, target: str | None = None, **access: Any) -> Any:
+        """Ask a service a question. Return the answer, or the sentence of its refusal."""
+        errors = importlib.import_module(f"{COLLECTION}.module_utils._errors")
+        service = importlib.import_module(f"{COLLECTION}.module_utils._services.{self.type}")
+        known = {"name": self.type, "runtime": "docker", "options": {}, "user": None}
+        known |= {"job": self.job, "scratch": str(self.scratch / self.type), **access}
+        try:
+            return service.query(known, target, text)
+        except errors.BackupError as error:
+            return str(error)
 
     def helpers(self) -> list[str]:
         """Return the names of the job's helper containers."""

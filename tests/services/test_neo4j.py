@@ -141,6 +141,11 @@ def test_what_was_dumped_comes_back_equal_and_a_change_is_named(
         'database "neo4j" nodes with label "a\\\\u0060b"',
         'user "debian_former"',
     } <= checksums.keys()
+    count = "MATCH (p:Package) RETURN count(p) AS value"
+    assert workbench.ask(count, "neo4j", container=neo4j.name, **access) == 1000
+    texts = "UNWIND ['a', 'ü'] AS value RETURN value"
+    assert workbench.ask(texts, container=neo4j.name, **access) == ["a", "ü"]
+    assert "refuses" in workbench.ask("NONSENSE", container=neo4j.name, **access)
     paths = {artefact["path"] for artefact in dumped["artefacts"]}
     assert {f"neo4j/portable/{name}.dump" for name in ("neo4j", "system")} <= paths
     assert not any("/.work" in path for path in paths)

@@ -78,6 +78,52 @@ def test_a_server_comes_back_equal_and_a_second_restore_changes_nothing(
 
 
 @pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("SELECT count(*) FROM item", 500),
+        ("SELECT sum(price) FROM item WHERE id < 3", "3.30"),
+        ("SELECT label FROM item WHERE id < 3 ORDER BY id", ["item 1", "item 2"]),
+        ("SELECT id, note FROM item WHERE id = 7", [[7, {"n": 7}]]),
+        ("SELECT count(*) FROM nothing", 'relation "nothing" does not exist'),
+        ("DELETE FROM item", "read-only transaction"),
+    ],
+)
+def test_a_query_reads_and_nothing_else(
+    seeded: Any, workbench: Any, access: Any, text: str, answer: Any
+) -> None:
+    found = workbench.ask(text, "janus", **access(seeded))
+    assert found == answer or (isinstance(answer, str) and answer in str(found)), found
+
+
+def test_checks_tell_what_they_found_and_no_password(
+    seeded: Any, workbench: Any, access: Any
+) -> None:
+    count = {"name": "items", "target": "janus", "query": "SELECT count(*) FROM item"}
+    leaking = f"SELECT '{PASSWORD.replace(chr(92), chr(92) * 2)}'::int"
+    workbench.dump(
+        checks=[
+            {**count, "expect": 500},
+            {**count, "name": "more", "expect": 501},
+            {"name": "text", "query": "SELECT 5", "expect": "5"},
+            {"name": "leak", "query": leaking, "expect": 1},
+        ],
+        **access(seeded),
+    )
+    staging = str(workbench.staging)
+    told = workbench.module("postgresql_info", compare_with=staging, checks=True, **access(seeded))[
+        "checks"
+    ]
+    errors = {check["name"]: check["error"] for check in told}
+    assert list(errors) == ["smoke", "items", "more", "text", "leak"]
+    assert errors["smoke"] is errors["items"] is None
+    assert errors["more"] == "expected 501, found 500"
+    assert errors["text"] == 'expected "5", found 5'
+    assert "invalid input syntax" in errors["leak"]
+    assert PASSWORD not in errors["leak"]
+    assert told[1]["target"] == "janus"
+
+
+@pytest.mark.parametrize(
     ("change", "named"),
     [
         ("UPDATE item SET price = price + 0.00 WHERE id = 7", None),

@@ -156,6 +156,19 @@ def test_a_server_comes_back_equal_and_keeps_no_snapshot_of_ours(
     }
 
 
+def test_a_query_reads_and_nothing_else(seeded, workbench, access):
+    points = workbench.ask('points/count {"exact": true}', "packages", **access(seeded))["count"]
+    assert points > 0
+    names = [
+        entry["name"] for entry in workbench.ask("collections", **access(seeded))["collections"]
+    ]
+    assert "packages" in names
+    assert "404" in workbench.ask("points/count {}", "nosuch", **access(seeded))
+    assert "is no JSON" in workbench.ask("points/count {", "packages", **access(seeded))
+    refused = workbench.ask('points/delete {"filter": {}}', "packages", **access(seeded))
+    assert refused == "POST points/delete could change something"
+
+
 def test_each_changed_object_is_named(seeded, start_server, workbench, access):
     workbench.dump(**access(seeded))
     fresh = start_server()

@@ -107,6 +107,14 @@ def test_a_broker_comes_back_equal_with_users_who_can_log_in(
     assert fresh.ask("GET", "queues", "debian", "kept").get("messages", 0) == 0
 
 
+def test_a_query_reads_a_path_of_the_interface(seeded, workbench, access):
+    names = {host["name"] for host in workbench.ask("vhosts?columns=name", **access(seeded))}
+    assert "debian" in names
+    queue = workbench.ask("queues/{vhost}/kept?columns=name,durable", "debian", **access(seeded))
+    assert queue == {"name": "kept", "durable": True}
+    assert "404" in workbench.ask("queues/{vhost}/nosuch", "debian", **access(seeded))
+
+
 def test_plugins_and_configuration_files_come_back_before_what_needs_them(
     start_broker, workbench, access
 ):

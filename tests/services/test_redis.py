@@ -168,6 +168,21 @@ def test_changed_configuration_and_users_come_back(
     assert "no permissions" in found["msg"], "the user is there, with the rights it had"
 
 
+def test_a_query_reads_and_nothing_else(workbench: Any, start: Any) -> None:
+    container = start(*RDB)
+    cli(container, "SET", "a b", "é")
+    cli(container, "-n", "3", "HSET", "hash", "field", "1")
+    access = {"container": container.name}
+    assert workbench.ask("DBSIZE", **access) == 1
+    assert workbench.ask('GET "a b"', **access) == "é"
+    assert workbench.ask("HGETALL hash", "3", **access) == ["field", "1"]
+    assert workbench.ask("GET missing", **access) is None
+    assert "WRONGTYPE" in workbench.ask("GET hash", "3", **access)
+    for text in ("SET a c", "FLUSHALL", "SHUTDOWN NOSAVE", "NOSUCH", ""):
+        assert "is no command that only reads" in workbench.ask(text, **access)
+    assert workbench.ask("DBSIZE", **access) == 1
+
+
 def test_a_changed_value_fails_the_comparison_by_its_name(workbench: Any, start: Any) -> None:
     redis, fresh = start(*AOF), start(*AOF)
     seed(redis, 300)

@@ -131,6 +131,15 @@ def test_a_service_has_its_three_modules_and_a_unit_test(service: Path) -> None:
 
 
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.stem)
+def test_a_service_has_its_functions_in_their_order(service: Path) -> None:
+    body = ast.parse(service.read_text(encoding="utf-8")).body
+    public = [node.name for node in body if isinstance(node, ast.FunctionDef)]
+    functions = ["check", "quiesce", "resume", "dump", "checksum", "query", "restore"]
+    assert [name for name in public if not name.startswith("_")] == functions
+    assert constants(service).get("SMOKE"), "SMOKE, the text of a smoke query, is missing"
+
+
+@pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.stem)
 def test_a_service_knows_neither_ansible_nor_another_service(service: Path) -> None:
     others = {path.stem for path in SERVICES} - {service.stem}
     named = {part for name in imports(service) for part in name.split(".")}

@@ -136,6 +136,25 @@ def ask(
             return reading.result()
 
 
+def values(service: dict[str, Any], helper: Helper, database: str | None, text: str) -> Any:
+    """Given Cypher that returns one column, `value`, return that, of each row if there are several.
+
+    What Cypher Shell does not print as JSON is returned as it prints it.
+    """
+    script = Script()
+    if database:
+        script.use(database)
+    script.add(f"CALL {{ {text} }}", ['""'], "value")
+    found = []
+    for _head, body in ask(service, helper, script):
+        printed = body.decode().removeprefix(",").strip()
+        try:
+            found.append(json.loads(printed, strict=False))
+        except ValueError:
+            found.append(printed)
+    return found[0] if len(found) == 1 else found
+
+
 def _read(script: Script, lines: Iterable[bytes], consume: Callable[[Rows], Any]) -> Any:
     try:
         return consume(script.rows(lines))

@@ -23,7 +23,9 @@ def place(service: dict[str, Any]) -> str:
     return f"PostgreSQL in {where}"
 
 
-def connect(service: dict[str, Any], database: str = "template1") -> Any:
+def connect(
+    service: dict[str, Any], database: str = "template1", pins: dict[str, str] = checksums.PINS
+) -> Any:
     import psycopg2
 
     host = service.get("host") or "127.0.0.1"
@@ -40,8 +42,7 @@ def connect(service: dict[str, Any], database: str = "template1") -> Any:
             connect_timeout=10,
             application_name="janus.backup",
             options=" ".join(
-                f"-c {key}={value.replace(' ', chr(92) + ' ')}"
-                for key, value in checksums.PINS.items()
+                f"-c {key}={value.replace(' ', chr(92) + ' ')}" for key, value in pins.items()
             ),
         )
     except psycopg2.OperationalError as error:
@@ -50,8 +51,10 @@ def connect(service: dict[str, Any], database: str = "template1") -> Any:
 
 
 @contextlib.contextmanager
-def session(service: dict[str, Any], database: str = "template1") -> Iterator[Any]:
-    connection = connect(service, database)
+def session(
+    service: dict[str, Any], database: str = "template1", pins: dict[str, str] = checksums.PINS
+) -> Iterator[Any]:
+    connection = connect(service, database, pins)
     try:
         yield connection
     finally:

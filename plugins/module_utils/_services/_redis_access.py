@@ -87,6 +87,16 @@ class Session:
         self.send([words])
         return self.reply()
 
+    def read(self, database: str, words: list[str]) -> Any:
+        """Given the number of a database and a command, return its reply. Raise BackupError if it
+        is an error, or if the command could change something.
+        """
+        known = self.command("COMMAND", "INFO", *words[:1])
+        if not words or not known[0] or {b"write", b"admin"} & set(known[0][2]):
+            raise BackupError(f"{self.place}: {' '.join(words[:1])} is no command that only reads")
+        self.command("SELECT", database)
+        return self.command(*words)
+
     def info(self, section: str) -> dict[str, str]:
         """Given a section of INFO, return its fields."""
         return parse_info(self.command("INFO", section))

@@ -38,6 +38,7 @@ from ansible_collections.janus.backup.plugins.module_utils._services import (
 LIBRARIES = ()
 DUMP_HELPER: dict[str, Any] = {"volumes": "ro", "network": False}
 RESTORE_HELPER: dict[str, Any] = {"volumes": "rw", "network": False}
+SMOKE = "RETURN 1 AS value"
 _LAYOUT = "layout.json"
 _DATA = "data"
 _START_SECONDS = 300
@@ -159,6 +160,14 @@ def checksum(service: dict[str, Any]) -> Checksums:
             service, helper, checksums.script(databases), checksums.consume
         )
     return found
+
+
+def query(service: dict[str, Any], target: str | None, text: str) -> Any:
+    """Given a service, a database and Cypher that only reads and returns one column, `value`,
+    return what comes of it. Raise BackupError if the server refuses.
+    """
+    with _reaching(service) as helper:
+        return shell.values(service, helper, target, text)
 
 
 def restore(

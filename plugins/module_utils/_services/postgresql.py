@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
+from ansible_collections.janus.backup.plugins.module_utils import _checks
 from ansible_collections.janus.backup.plugins.module_utils._checksum import Checksums
 from ansible_collections.janus.backup.plugins.module_utils._errors import BackupError
 from ansible_collections.janus.backup.plugins.module_utils._helper import Helper
@@ -31,6 +32,7 @@ from ansible_collections.janus.backup.plugins.module_utils._services import (
 LIBRARIES = ("psycopg2",)
 DUMP_HELPER: dict[str, Any] = {}
 RESTORE_HELPER: dict[str, Any] = {}
+SMOKE = "SELECT count(*) FROM pg_database WHERE datallowconn AND NOT datistemplate"
 _GLOBALS = "globals.sql"
 
 
@@ -136,6 +138,26 @@ def checksum(service: dict[str, Any]) -> Checksums:
             connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
             found |= _read_snapshot(connection, name) | checksums.of_sequences(connection, name)
     return found
+
+
+def query(service: dict[str, Any], target: str | None, text: str) -> Any:
+    """Given a service, a database and SQL that only reads, return what comes of it.
+
+    Raise BackupError if the server refuses.
+    """
+    import psycopg2
+
+    # with the search path of the database, as its clients have it
+    pins = {key: value for key, value in checksums.PINS.items() if key != "search_path"}
+    with access.session(service, target or "template1", pins) as connection:
+        connection.set_session(readonly=True)
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(text)
+                return _checks.plain(cursor.fetchall())
+        except psycopg2.Error as error:
+            cause = " ".join(str(error).split())
+            raise BackupError(f"{access.place(service)} refuses the query: {cause}") from error
 
 
 def restore(

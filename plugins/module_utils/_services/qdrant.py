@@ -35,6 +35,9 @@ from ansible_collections.janus.backup.plugins.module_utils._services import (
 LIBRARIES = ()
 DUMP_HELPER: dict[str, Any] = {}
 RESTORE_HELPER: dict[str, Any] = {}
+SMOKE = "collections"
+# Below a collection, what is asked by POST and changes nothing.
+_READING = ("count", "facet", "groups", "points", "query", "recommend", "scroll", "search")
 _CATALOGUE = "collections.json"
 _SNAPSHOTS = "snapshots"
 _ATTEMPTS = 3
@@ -140,6 +143,23 @@ def checksum(service: dict[str, Any]) -> Checksums:
     for alias, name in api.aliases().items():
         found |= checksums.of_alias(alias, name)
     return found
+
+
+def query(service: dict[str, Any], target: str | None, text: str) -> Any:
+    """Given a service, a collection, and a path below it (or, without one, of the server) that may
+    be followed by a JSON body to POST, return the result.
+
+    Raise BackupError if the server refuses, or the request could change something.
+    """
+    path, _space, body = text.strip().partition(" ")
+    if body and path.rpartition("/")[2] not in _READING:
+        raise BackupError(f"POST {path} could change something")
+    place = f"{access.of(target)}/{path}" if target else f"/{path.lstrip('/')}"
+    try:
+        parsed = json.loads(body) if body else None
+    except ValueError as error:
+        raise BackupError(f"what follows {path} is no JSON: {error}") from error
+    return access.Api(service).ask(place, "POST" if body else "GET", parsed)
 
 
 def restore(

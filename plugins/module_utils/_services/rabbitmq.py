@@ -14,6 +14,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from ansible_collections.janus.backup.plugins.module_utils import (
     _container,
@@ -38,6 +39,7 @@ LIBRARIES = ()
 DUMP_HELPER: dict[str, Any] = {}
 # The broker's commands prove themselves with the cookie in its data volume.
 RESTORE_HELPER: dict[str, Any] = {"volumes": "ro"}
+SMOKE = "overview?columns=rabbitmq_version,node"
 _DEFINITIONS = "definitions.json"
 _PLUGINS = "enabled_plugins"
 _FLAGS = "feature_flags.json"
@@ -108,6 +110,14 @@ def dump(
 def checksum(service: dict[str, Any]) -> Checksums:
     """Given a service, return the checksums of its definitions as of now."""
     return access.checksums(access.read(service))
+
+
+def query(service: dict[str, Any], target: str | None, text: str) -> Any:
+    """Given a service, a virtual host and a path below /api in which {vhost} stands for it, return
+    the answer. Raise BackupError if the broker refuses.
+    """
+    path = text.replace("{vhost}", quote(target or "/", safe=""))
+    return access.Api(service).ask(path)
 
 
 def restore(

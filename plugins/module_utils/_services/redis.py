@@ -12,11 +12,12 @@ since the fork, else `fuzzy`.
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.janus.backup.plugins.module_utils import _container
+from ansible_collections.janus.backup.plugins.module_utils import _checks, _container
 from ansible_collections.janus.backup.plugins.module_utils._checksum import Checksums
 from ansible_collections.janus.backup.plugins.module_utils._errors import BackupError
 from ansible_collections.janus.backup.plugins.module_utils._helper import Helper
@@ -39,6 +40,7 @@ from ansible_collections.janus.backup.plugins.module_utils._services import (
 LIBRARIES = ()
 DUMP_HELPER: dict[str, Any] = {"volumes": "ro", "network": False}
 RESTORE_HELPER: dict[str, Any] = {"volumes": "rw", "network": False}
+SMOKE = "DBSIZE"
 _STOP_SECONDS = 120
 # What the user must be allowed to do, each in a form that changes nothing when it is only asked.
 _NEEDED: list[tuple[access.Word, ...]] = [
@@ -175,6 +177,15 @@ def checksum(service: dict[str, Any]) -> Checksums:
     with access.session(service) as session:
         found = checksums.of_server(session.command("ACL", "LIST"), settings.read(session))
         return found | checksums.of_data(session)
+
+
+def query(service: dict[str, Any], target: str | None, text: str) -> Any:
+    """Given a service, the number of a database and a command that only reads, return its reply.
+
+    Raise BackupError if the server refuses, or the command could change something.
+    """
+    with access.session(service) as session:
+        return _checks.plain([[session.read(target or "0", shlex.split(text))]])
 
 
 def restore(

@@ -43,7 +43,18 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     "everything": {
         **services(
             {"options": {"databases": ["a"], "jobs": 4}},
-            {"name": "on_host", "runtime": "host", "container": None, "port": 5433},
+            {
+                "name": "on_host",
+                "runtime": "host",
+                "container": None,
+                "port": 5433,
+                "after": ["postgresql"],
+                "checks": [
+                    {"name": "one", "target": "a", "query": "SELECT 1", "expect": 1},
+                    {"name": "none", "query": "SELECT NULL", "expect": None},
+                    {"name": "list", "query": "SELECT 1, 2", "expect": [[1, 2]]},
+                ],
+            },
         ),
         **jobs(
             {"name": "nightly", "services": ["postgresql"], "keep": {"daily": 1}},
@@ -54,6 +65,13 @@ ACCEPTED: dict[str, dict[str, Any]] = {
         "janus_backup_images": True,
         "janus_backup_node": "node-1.example.org",
         "janus_backup_borgmatic_options": {"healthchecks": {"ping_url": "https://h.example/1"}},
+        "janus_backup_drill_sources": [
+            {"name": "node", "repository": "/b/r"},
+            {"name": "disk", "access": "local", "repository": "/mnt/disk/r"},
+            {"name": "vault", "access": "ssh", "repository": "ssh://b@host/./r"},
+        ],
+        "janus_backup_drill_rto": "4h",
+        "janus_backup_drill_cpus": 1.5,
     },
 }
 
@@ -88,6 +106,55 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "password of two lines": (services({"password": "Wd3-a\nb"}), "more than one line"),
     "unknown option": (services({"options": {"databasses": []}}), "databasses"),
     "option of the wrong type": (services({"options": {"jobs": "many"}}), "options of service"),
+    "after a service that is none": (
+        services({"after": ["mysql"]}),
+        "service postgresql: it comes after mysql, but there is no such service",
+    ),
+    "after itself": (
+        services({"after": ["postgresql"]}, {"name": "other"}),
+        "services postgresql: they come after each other",
+    ),
+    "after each other": (
+        services(
+            {"after": ["c"]},
+            {"name": "b"},
+            {"name": "c", "after": ["d"]},
+            {"name": "d", "after": ["postgresql", "b"]},
+        ),
+        "services postgresql, c, d: they come after each other",
+    ),
+    "check without expectation": (
+        services({"checks": [{"name": "a", "query": "SELECT 1"}]}),
+        "expect",
+    ),
+    "check called smoke": (
+        services({"checks": [{"name": "smoke", "query": "SELECT 1", "expect": 1}]}),
+        'check "smoke": a name starts with a letter',
+    ),
+    "check twice": (
+        services({"checks": [{"name": "a", "query": "SELECT 1", "expect": 1}] * 2}),
+        "service postgresql: check a is declared twice",
+    ),
+    "source of drills twice": (
+        {"janus_backup_drill_sources": [{"name": "a", "repository": "/b/r"}] * 2},
+        "source a of drills is declared 2 times",
+    ),
+    "source of drills by another name": (
+        {"janus_backup_drill_sources": [{"name": "a:b", "repository": "/b/r"}]},
+        'source "a:b" of drills: a name starts',
+    ),
+    "source of drills that is no URL": (
+        {"janus_backup_drill_sources": [{"name": "a", "access": "ssh", "repository": "/b/r"}]},
+        'with access ssh, "/b/r" has to be an ssh:// URL',
+    ),
+    "source of drills that is no path": (
+        {"janus_backup_drill_sources": [{"name": "a", "repository": "ssh://h/r"}]},
+        'with access node, "ssh://h/r" has to be an absolute path',
+    ),
+    "target that is no duration": (
+        {"janus_backup_drill_rto": "four hours"},
+        'janus_backup_drill_rto: "four hours" is no duration',
+    ),
     "unknown service in a job": (
         jobs({"name": "a", "services": ["postgresql", "mysql"]}),
         "job a: there is no service mysql",

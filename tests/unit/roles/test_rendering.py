@@ -28,7 +28,13 @@ SMALL: dict[str, Any] = {
             "user": "janus",
             "password": "Wd3-service",
         },
-        {"name": "bare", "type": "postgresql", "runtime": "host"},
+        {
+            "name": "bare",
+            "type": "postgresql",
+            "runtime": "host",
+            "after": ["postgresql"],
+            "checks": [{"name": "one", "query": "SELECT '1'", "expect": "1"}],
+        },
     ],
     "janus_backup_passphrase": "Wd3-passphrase",
 }
@@ -143,6 +149,9 @@ def test_a_job_without_services_has_all_of_them(rendered: Path) -> None:
     assert services[0]["password_file"] == "/etc/janus-backup/credentials/postgresql"
     assert services[1]["password_file"] is None
     assert {service["job"] for service in services} == {"nightly"}
+    assert (services[0]["after"], services[0]["checks"]) == ([], [])
+    assert services[1]["after"] == ["postgresql"]
+    assert services[1]["checks"] == [{"name": "one", "query": "SELECT '1'", "expect": "1"}]
 
 
 def test_images_are_archived_only_when_they_are_kept(rendered: Path) -> None:

@@ -20,7 +20,8 @@ ROOT = Path(__file__).resolve().parents[1]
 BED = ROOT / "build/beds/demo"
 LOGS = ROOT / "build/logs"
 REPORTS = ROOT / "build/demo/reports"
-IMAGES = sorted(path.stem for path in (ROOT / "molecule/shared/stack").glob("*.yml"))
+SERVICES = sorted(path.stem for path in (ROOT / "molecule/shared/stack").glob("*.yml"))
+IMAGES = [name for name in SERVICES if (ROOT / "molecule/images" / name).is_dir()]
 HOSTS = [f"janus1:{','.join(IMAGES)}", "drill1"]
 
 

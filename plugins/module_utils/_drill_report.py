@@ -21,6 +21,7 @@ from ansible_collections.janus.backup.plugins.module_utils._errors import Backup
 FORMAT = "janus.backup drill report"
 SCHEMA_VERSION = 1
 NAME = "report.json"
+_NO_CONTAINER = "it ran on the host itself, and its archive has no container to rebuild it in"
 PROVEN, RESTORED, FAILED, NOT_RUN = "proven", "restored", "failed", "not run"
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
@@ -88,6 +89,8 @@ def of_service(record: dict[str, Any], result: dict[str, Any] | None) -> dict[st
     }
     if record["status"] != "dumped":
         return {**evidence, "verdict": NOT_RUN, "error": f"not in this archive: {record['error']}"}
+    if _manifest.rebuilt_in(record) is None:
+        return {**evidence, "verdict": NOT_RUN, "error": _NO_CONTAINER}
     if result is None:
         return {**evidence, "verdict": NOT_RUN, "error": "the drill did not come to it"}
     evidence["seconds"] = {key: value for key, value in result["seconds"].items() if value}

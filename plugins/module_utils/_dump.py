@@ -86,6 +86,8 @@ def dump(
             record["in_place"] = [_in_place.describe(path) for path in result["in_place"]]
         if service.get("password_file"):
             write_atomically(partial / CREDENTIAL, read_secret(service["password_file"]))
+        if getattr(implementation, "BELOW_ROOT", False):
+            record["below_root"] = True
         if service["runtime"] == "docker":
             attributes = _container.inspect(service["container"])
             record["container"] = _container.specification(attributes)

@@ -25,7 +25,7 @@ def tree(base: Path, service: dict[str, Any], name: str) -> Path:
 
 
 def describe(path: Path) -> dict[str, Any]:
-    """Given such a tree, return {path (in staging), root (for Borg), bytes, files}."""
+    """Given such a tree, return {path (in staging), root (for Borg), bytes, file_count}."""
     size = files = 0
     for folder, _folders, names in os.walk(path):
         for name in names:
@@ -36,7 +36,7 @@ def describe(path: Path) -> dict[str, Any]:
         "path": str(Path(*inside.parts[2:])),
         "root": f"{path.parents[_DEPTH - 1]}/./{inside}",
         "bytes": size,
-        "files": files,
+        "file_count": files,
     }
 
 

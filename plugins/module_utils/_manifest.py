@@ -144,6 +144,15 @@ def size(record: dict[str, Any]) -> int:
     return int(staged + sum(tree["bytes"] for tree in record.get("in_place", [])))
 
 
+def rebuilt_in(record: dict[str, Any]) -> str | None:
+    """Given a service's record, return where a drill rebuilds it: in a "container", below a "root"
+    directory, or None, which is nowhere.
+    """
+    if "container" in record:
+        return "container"
+    return "root" if record.get("below_root") else None
+
+
 def record(staging: Path, name: str) -> dict[str, Any]:
     """Given an extracted archive and a service's name, return its record from the manifest.
 

@@ -39,8 +39,10 @@ _ACCESS: dict[str, Any] = {
 
 
 def _module(options: dict[str, Any], more: dict[str, Any]) -> AnsibleModule:
+    required = any(option.get("required") for option in options.values())
+    own = {"type": "dict", "options": options, "required": required}
     return AnsibleModule(
-        argument_spec={**_ACCESS, "options": {"type": "dict", "options": options}, **more},
+        argument_spec={**_ACCESS, "options": own, **more},
         required_if=[("runtime", "docker", ["container"])],
         supports_check_mode=True,
     )

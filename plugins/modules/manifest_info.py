@@ -44,8 +44,9 @@ checksum:
 services:
   description:
     - For each service its type, runtime, container, status, error, user, size in bytes,
-      C(consistency), the services that it comes C(after), and C(damage), one sentence for each
-      artefact that is missing or different.
+      C(consistency), the services that it comes C(after), C(rebuilt_in), where a drill can rebuild
+      it (C(container), C(root) or nothing), and C(damage), one sentence for each artefact that is
+      missing or different.
   returned: success
   type: dict
 """
@@ -75,6 +76,7 @@ def main() -> None:
             "type": record.get("type"),
             "runtime": record.get("runtime"),
             "container": record.get("container", {}).get("name"),
+            "rebuilt_in": _manifest.rebuilt_in(record),
             "status": record["status"],
             "error": record.get("error"),
             "user": record.get("user"),

@@ -149,7 +149,9 @@ def test_a_service_knows_neither_ansible_nor_another_service(service: Path) -> N
 
 def test_shared_code_names_no_service() -> None:
     services = {path.stem for path in SERVICES}
-    shared = [path for path in PLUGINS if not any(name in path.name for name in services)]
+    names = "|".join(services)
+    own = re.compile(rf"({names})(_.*)?|_({names})_.*")
+    shared = [path for path in PLUGINS if not own.fullmatch(path.stem)]
     naming = {
         relative(path)
         for path in shared

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from testinfra.host import Host
 
-SERVICES = {"postgresql", "redis", "rabbitmq", "qdrant", "neo4j"}
+CONTAINERS = {"postgresql", "redis", "rabbitmq", "qdrant", "neo4j"}
+SERVICES = {*CONTAINERS, "files"}
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +64,6 @@ def test_the_drill_proves_the_whole_stack(
 
 
 def test_the_services_of_the_node_run_as_before(node: Host) -> None:
-    for name in SERVICES:
+    for name in CONTAINERS:
         state = node.check_output(f"docker inspect --format '{{{{.State.Status}}}}' janus-{name}")
         assert state == "running", name

@@ -185,6 +185,21 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "repository around staging": (repositories("/var/lib"), "overlap with /var/lib/janus-backup"),
     "repository in /tmp": (repositories("/tmp/r"), "it must not overlap with /tmp"),
+    "repository in what is backed up": (
+        services(
+            {
+                "type": "files",
+                "runtime": "host",
+                "container": None,
+                "options": {"paths": ["/srv", "/var/backups"]},
+            }
+        ),
+        "/var/backups holds repository /var/backups/janus.borg",
+    ),
+    "no paths of files": (
+        services({"type": "files", "runtime": "host", "container": None}),
+        "missing required arguments: paths",
+    ),
     "repository in a repository": (repositories("/b/r", "/b/r/s"), "it is inside repository /b/r"),
     "empty passphrase": ({"janus_backup_passphrase": ""}, "janus_backup_passphrase is empty"),
     "passphrase of two lines": (

@@ -15,6 +15,7 @@ RECORD: dict[str, Any] = {
     "consistency": {"kind": "snapshot"},
     "artefacts": [{"size": 5}],
     "checksums": {"table a": {"rows": 1}},
+    "container": {"name": "janus-postgresql"},
 }
 EQUAL: dict[str, Any] = {"error": None, "differences": [], "objects": 1, "seconds": {}}
 
@@ -33,6 +34,7 @@ def test_equal_checksums_are_proven() -> None:
         ({**RECORD, "checksums": {}}, EQUAL, "restored"),
         ({**RECORD, "consistency": {"kind": "fuzzy", "reason": "writers"}}, EQUAL, "restored"),
         ({"status": "failed", "error": "gone"}, None, "not run"),
+        ({key: RECORD[key] for key in RECORD if key != "container"}, EQUAL, "not run"),
     ],
 )
 def test_anything_less_is_not(
@@ -64,3 +66,8 @@ def test_the_sentences_name_service_and_object() -> None:
     assert _drill_report.sentences({"postgresql": evidence}, None) == [
         "postgresql: table a: missing"
     ]
+
+
+def test_what_can_be_put_below_any_directory_needs_no_container() -> None:
+    record = {key: RECORD[key] for key in RECORD if key != "container"} | {"below_root": True}
+    assert _drill_report.of_service(record, EQUAL)["verdict"] == "proven"

@@ -39,7 +39,7 @@ def test_what_is_recorded_of_a_tree(tree: Path, tmp_path: Path) -> None:
         "path": "store/data",
         "root": f"{tmp_path}/volume/./staging/nightly/store/data",
         "bytes": 7,
-        "files": 1,
+        "file_count": 1,
     }
 
 

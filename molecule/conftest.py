@@ -25,7 +25,9 @@ ENVIRONMENT = {
     "JANUS_PROJECT": str(ROOT),
     "ANSIBLE_NOCOLOR": "1",
 }
+OWN_INVENTORY = ROOT / "molecule" / SCENARIO / "inventory"
 INVENTORIES = [INVENTORY, ROOT / "inventories/demo"]
+INVENTORIES += [OWN_INVENTORY] if OWN_INVENTORY.is_dir() else []
 PYTHON = (
     "PATH=/opt/janus-backup/venv/bin:$PATH PYTHONPATH=/opt/janus-backup/collections "
     "/opt/janus-backup/venv/bin/python"

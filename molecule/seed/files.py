@@ -25,6 +25,7 @@ OWN = ("packages.d", "secrets", "odd", "shared", "current", "run")
 MOMENT = 1_700_000_000  # of every file, plus its number
 # The users of the containers' images, of whom the node need know nothing.
 NEO4J, REDIS = 7474, 999
+CAPABILITY = "\x01\x00\x00\x02\x00\x04" + "\x00" * 14  # cap_net_bind_service, permitted
 ACL = "user::rw-,user:4711:r--,group::r--,mask::r--,other::---"
 ODD = ("with space", "ünï", "line\nfeed", "back\\slash", "-dash", "*", "x" * 255)
 
@@ -84,6 +85,8 @@ def fill(folder: Folder, limit: int) -> None:
     folder.directory("shared", 0o2775, gid=REDIS)
     folder.add("shared/by-acl", "4711 may\n", 0o640, pax_headers={"SCHILY.acl.access": ACL})
     folder.add("shared/noted", pax_headers={"SCHILY.xattr.user.note": "überprüft"})
+    capable = {"SCHILY.xattr.security.capability": CAPABILITY}
+    folder.add("shared/capable", "x", 0o755, pax_headers=capable)
     folder.add("run", "#!/bin/sh\n", 0o4755)
     folder.directory("odd")
     for name in ODD:
@@ -99,7 +102,8 @@ def seed(ssh: str, limit: int) -> dict[str, Any]:
     """Seed the host and return what was made. Raise RuntimeError if it refuses."""
     began, folder = time.monotonic(), Folder()
     fill(folder, limit)
-    unpack = "tar --extract --same-owner --numeric-owner --same-permissions --acls --xattrs"
+    unpack = "tar --extract --same-owner --numeric-owner --same-permissions --acls"
+    unpack += " --xattrs --xattrs-include='*'"
     program = f"mkdir -p {HOME} && cd {HOME} && rm -rf {' '.join(OWN)} && {unpack}"
     done = subprocess.run(
         [*shlex.split(ssh), program], input=folder.packed(), capture_output=True, check=False

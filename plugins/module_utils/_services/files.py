@@ -9,12 +9,14 @@ dump is `fuzzy`, and its checksums still describe what is in the tar.
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import posixpath
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.janus.backup.plugins.module_utils import _checks
 from ansible_collections.janus.backup.plugins.module_utils._checksum import Checksums, differences
 from ansible_collections.janus.backup.plugins.module_utils._errors import BackupError
 from ansible_collections.janus.backup.plugins.module_utils._files import (
@@ -35,6 +37,7 @@ DUMP_HELPER: dict[str, Any] = {}
 RESTORE_HELPER: dict[str, Any] = {}
 # A drill needs no container for it: it restores below options.root.
 BELOW_ROOT = True
+SMOKE = "*"
 _ATTEMPTS = 5
 _HEADERS = 2048  # of each file in a tar
 
@@ -97,6 +100,22 @@ def dump(
 def checksum(service: dict[str, Any]) -> Checksums:
     """Given a service, return the checksums of its files as of now."""
     return trees.checksums(trees.look(_root(service), _walk(service)))
+
+
+def query(service: dict[str, Any], target: str | None, text: str) -> Any:
+    """Given a service, the path of a file and a shell pattern, return the lines that it matches; or
+    without a file the paths. Raise BackupError if there is no such file in the service.
+    """
+    paths = _walk(service)
+    if target is None:
+        return _checks.plain([[trees.shown(path)] for path in fnmatch.filter(paths, text)])
+    if target not in paths:
+        raise BackupError(f"there is no {trees.shown(target)}")
+    try:
+        content = trees.below(_root(service), target).read_text(errors="replace")
+    except OSError as error:
+        raise BackupError(f"cannot read {trees.shown(target)}: {error.strerror}") from error
+    return _checks.plain([[line] for line in fnmatch.filter(content.splitlines(), text)])
 
 
 def restore(

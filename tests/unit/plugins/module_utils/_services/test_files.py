@@ -95,3 +95,14 @@ def test_removing_spares_what_nobody_asked_for(tmp_path: Path) -> None:
     (tmp_path / "a/kept").touch()
     trees.remove(tmp_path, ["/a", "/a/b", "/a/gone"])
     assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["kept"]
+
+
+def test_a_query_gives_the_lines_of_a_file_or_the_paths_that_match(tmp_path: Path) -> None:
+    (tmp_path / "a.conf").write_text("x = 1\ny = 2\n")
+    declared = service(str(tmp_path))
+    path = str(tmp_path / "a.conf")
+    assert files.query(declared, path, "y = *") == "y = 2"
+    assert files.query(declared, None, "*.conf") == path
+    assert files.query(declared, None, files.SMOKE) == [str(tmp_path), path]
+    with pytest.raises(BackupError, match="there is no /etc/passwd"):
+        files.query(declared, "/etc/passwd", "*")

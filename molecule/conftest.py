@@ -59,13 +59,16 @@ def drill_host() -> Host:
 
 @pytest.fixture(scope="session")
 def play(tmp_path_factory: pytest.TempPathFactory) -> Play:
-    """Return a function that runs a playbook of the collection and returns what came of it."""
+    """Return a function that runs a playbook, one of the collection by its name or another by its
+    path, and returns what came of it.
+    """
     logs = tmp_path_factory.mktemp("logs")
 
     def run(
         name: str, *arguments: str, expect: int | None = 0, **variables: Any
     ) -> subprocess.CompletedProcess[str]:
-        command = ["ansible-playbook", f"janus.backup.{name}", *arguments]
+        playbook = name if "/" in name else f"janus.backup.{name}"
+        command = ["ansible-playbook", playbook, *arguments]
         for inventory in INVENTORIES:
             command += ["--inventory", str(inventory)]
         command += ["--extra-vars", json.dumps({"reports": str(logs / "reports"), **variables})]

@@ -5,8 +5,9 @@
 
 Each fault is what a drill must find although everything else about the archive is in order:
 `replace TEXT OTHER` changes a text in a dumped file and records the new sha256, so that only the
-data checksums can tell; `flip` damages one byte of an artefact; `omit TABLE` dumps without a table;
-`edit` changes the manifest. Prints the new archive's name.
+data checksums can tell; `forge ARCHIVE` gives the dumps the data checksums of another archive;
+`flip` damages one byte of an artefact; `omit TABLE` dumps without a table; `edit` changes the
+manifest. Prints the new archive's name.
 """
 
 from __future__ import annotations
@@ -32,6 +33,17 @@ def replace(staging: Path, manifest: dict[str, Any], text: str, other: str) -> N
             path.write_bytes(content.replace(text.encode(), other.encode(), 1))
             return
     sys.exit(f"no dumped file holds {text}")
+
+
+def forge(staging: Path, manifest: dict[str, Any], archive: str) -> None:
+    """Have every service's record promise the data of another archive."""
+    inside = f"staging/{JOB['name']}/{_manifest.NAME}"
+    with tempfile.TemporaryDirectory() as directory:
+        access = _job.borg_access(JOB)
+        _borg.run(access, ["extract", f"{REPOSITORY}::{archive}", inside], Path(directory))
+        other = _manifest.read(Path(directory, inside).parent)
+    for name, record in manifest["services"].items():
+        record["checksums"] = other["services"][name]["checksums"]
 
 
 def flip(staging: Path, manifest: dict[str, Any]) -> None:
@@ -78,6 +90,7 @@ def main() -> None:
             for name, record in manifest["services"].items():
                 if record["status"] == "dumped":
                     record["artefacts"] = _manifest.artefacts(staging / name, staging)
+        if fault in ("replace", "omit", "forge"):
             _manifest.seal(staging / _manifest.NAME, manifest)
         moment = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%S%f")
         planted = f"planted-{fault}-{moment}"

@@ -160,7 +160,11 @@ def _finish_host(bed: str, host: Host, *, booting: bool) -> None:
         _wait_for_boot(name)
     wait_until(f"{host.name}: Docker", lambda: nested.answers(name))
     key = (_folder(bed) / "id_ed25519.pub").read_text(encoding="utf-8")
-    install = "umask 077; mkdir -p /root/.ssh; cat >/root/.ssh/authorized_keys"
+    # What else was let in since then stays.
+    keys = "/root/.ssh/authorized_keys"
+    install = (
+        f'umask 077; mkdir -p /root/.ssh; read key; grep -qxF "$key" {keys} || echo "$key" >>{keys}'
+    )
     output("docker", "exec", "-i", name, "sh", "-c", install, stdin=key)
     wait_until(f"{host.name}: sshd", lambda: _greets(_address(bed, name)))
     nested.add_missing(name, host.images)

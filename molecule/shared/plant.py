@@ -7,7 +7,7 @@ Each fault is what a drill must find although everything else about the archive 
 `replace TEXT OTHER` changes a text in a dumped file and records the new sha256, so that only the
 data checksums can tell; `forge ARCHIVE` gives the dumps the data checksums of another archive;
 `flip` damages one byte of an artefact; `omit TABLE` dumps without a table; `edit` changes the
-manifest. Prints the new archive's name.
+manifest; `nothing` only makes an archive that retention does not know. Prints the archive's name.
 """
 
 from __future__ import annotations
@@ -44,6 +44,10 @@ def forge(staging: Path, manifest: dict[str, Any], archive: str) -> None:
         other = _manifest.read(Path(directory, inside).parent)
     for name, record in manifest["services"].items():
         record["checksums"] = other["services"][name]["checksums"]
+
+
+def nothing(staging: Path, manifest: dict[str, Any]) -> None:
+    """Leave everything as it is."""
 
 
 def flip(staging: Path, manifest: dict[str, Any]) -> None:

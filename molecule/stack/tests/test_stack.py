@@ -83,17 +83,17 @@ def _changed(name: str) -> str:
     return changed
 
 
+@pytest.mark.usefixtures("status")
 def test_a_drill_names_the_one_object_of_each_service_that_is_not_as_at_backup(
-    status: dict[str, Any],
     play: Any,
     plant: Callable[..., str],
     latest_report: Callable[[], dict[str, Any]],
 ) -> None:
-    (first,) = status["repositories"].values()
+    before = plant("nothing")
     play("molecule/shared/change.yml")
     play("backup")
     # All is in order with this archive, but for its promise of data that were before the change.
-    play("restore_drill", archive=plant("forge", first["archive"]), expect=1)
+    play("restore_drill", archive=plant("forge", before), expect=1)
     services = latest_report()["services"]
     assert {service["verdict"] for service in services.values()} == {"failed"}
     for name in SERVICES:

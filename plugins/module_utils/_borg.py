@@ -33,27 +33,9 @@ def run(access: dict[str, Any], arguments: list[str], directory: Path | None = N
     output is held in memory, so ask for little. Raise BackupError with Borg's own words if it exits
     non-zero.
     """
-    environment = {
-        **os.environ,
-        "BORG_BASE_DIR": str(access["base_directory"]),
-        "BORG_PASSCOMMAND": f"cat {access['passphrase_file']}",
-        "BORG_EXIT_CODES": "modern",
-        "BORG_DISPLAY_PASSPHRASE": "no",
-        "TZ": "UTC",
-    }
-    if access.get("rsh"):
-        environment["BORG_RSH"] = access["rsh"]
-    # the one of the same virtual environment, whatever PATH says
-    places = f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}"
     done = subprocess.run(
-        [
-            shutil.which("borg", path=places) or "borg",
-            "--lock-wait",
-            str(access.get("lock_wait", 600)),
-            *(["--bypass-lock"] if access.get("bypass_lock") else []),
-            *arguments,
-        ],
-        env=environment,
+        command(access, arguments),
+        env=environment(access),
         cwd=directory,
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -65,6 +47,30 @@ def run(access: dict[str, Any], arguments: list[str], directory: Path | None = N
         sentence = _SENTENCES.get(done.returncode, f"borg failed with exit code {done.returncode}")
         raise BackupError(f"cannot {arguments[0]} {arguments[-1]}: {sentence} ({words})")
     return done.stdout
+
+
+def command(access: dict[str, Any], arguments: list[str]) -> list[str]:
+    """Given how to reach a repository and borg's arguments, return the command."""
+    # the one of the same virtual environment, whatever PATH says
+    places = f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}"
+    borg = shutil.which("borg", path=places) or "borg"
+    bypass = ["--bypass-lock"] if access.get("bypass_lock") else []
+    return [borg, "--lock-wait", str(access.get("lock_wait", 600)), *bypass, *arguments]
+
+
+def environment(access: dict[str, Any]) -> dict[str, str]:
+    """Given how to reach a repository, return the environment of the command."""
+    result = {
+        **os.environ,
+        "BORG_BASE_DIR": str(access["base_directory"]),
+        "BORG_PASSCOMMAND": f"cat {access['passphrase_file']}",
+        "BORG_EXIT_CODES": "modern",
+        "BORG_DISPLAY_PASSPHRASE": "no",
+        "TZ": "UTC",
+    }
+    if access.get("rsh"):
+        result["BORG_RSH"] = access["rsh"]
+    return result
 
 
 def archives(access: dict[str, Any], repository: str, pattern: str) -> list[dict[str, Any]]:

@@ -95,7 +95,8 @@ def _lock(access: _s3.Access, bucket: str) -> tuple[str | None, int]:
 
 
 def _bucket_steps(admin: _s3.Access, bucket: str, mode: str, days: int) -> list[Step]:
-    place, result = f"/{bucket}", []
+    place = f"/{bucket}"
+    result: list[Step] = []
     try:
         _s3.ask(admin, "GET", place, {"location": ""})
         lock = _lock(admin, bucket)
@@ -109,9 +110,7 @@ def _bucket_steps(admin: _s3.Access, bucket: str, mode: str, days: int) -> list[
         if error.code != "NoSuchBucket":
             raise
         made = {"x-amz-bucket-object-lock-enabled": "true"}
-        result.append(
-            (f"make bucket {bucket}", lambda: _s3.ask(admin, "PUT", place, headers=made))
-        )
+        result.append((f"make bucket {bucket}", lambda: _s3.ask(admin, "PUT", place, headers=made)))
         lock, lifecycle = ("", 0), ""
     if lock != (mode.upper(), days):
         rule = (
@@ -158,7 +157,8 @@ def _lifecycle(admin: _s3.Access, bucket: str) -> str:
 
 def _user_steps(admin: _s3.Access, bucket: str, user: dict[str, Any]) -> list[Step]:
     name, key = f"janus-backup-{bucket}-{user['access']}", user["access_key"]
-    document, result = policy(bucket, user["access"] == "write"), []
+    document = policy(bucket, user["access"] == "write")
+    result: list[Step] = []
     if _canonical(_minio_admin.policy(admin, name)) != _canonical(document):
         result.append(
             (f"make policy {name}", lambda: _minio_admin.set_policy(admin, name, document))
@@ -172,9 +172,7 @@ def _user_steps(admin: _s3.Access, bucket: str, user: dict[str, Any]) -> list[St
             )
         )
     if known != name:
-        result.append(
-            (f"give {key} policy {name}", lambda: _minio_admin.attach(admin, name, key))
-        )
+        result.append((f"give {key} policy {name}", lambda: _minio_admin.attach(admin, name, key)))
     return result
 
 

@@ -54,7 +54,9 @@ def ask(
     Raise RefusedError if the answer is no success, UnreachableError if there is none.
     """
     parts = urllib.parse.urlsplit(access.endpoint)
-    asked = "&".join(f"{_quoted(key)}={_quoted(value)}" for key, value in sorted((query or {}).items()))
+    asked = "&".join(
+        f"{_quoted(key)}={_quoted(value)}" for key, value in sorted((query or {}).items())
+    )
     signed = _signed(access, parts.netloc, method, path, asked, body, headers or {})
     connection = _connection(access, parts)
     try:
@@ -91,7 +93,9 @@ def _connection(
         try:
             context = ssl.create_default_context(cafile=access.ca_file)
         except OSError as error:
-            raise BackupError(f"cannot read the certificates in {access.ca_file}: {error}") from error
+            raise BackupError(
+                f"cannot read the certificates in {access.ca_file}: {error}"
+            ) from error
         return http.client.HTTPSConnection(host, parts.port, timeout=timeout, context=context)
     return http.client.HTTPConnection(host, parts.port, timeout=timeout)
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: offsite_bucket
-short_description: Make a bucket for off-site copies, which whoever holds the keys of a node cannot destroy
+short_description: Make a bucket that whoever holds the keys of a node cannot destroy
 description:
-  - Makes a versioned bucket with object lock and a default retention, a lifecycle by which the server
-    expires old versions, and users with policies that allow neither to delete a version, nor to change
-    retention, lifecycle, versioning or the bucket.
-  - Works with the administrator's keys of a MinIO server. Run it where these keys may be, never on the
-    node; they are not written anywhere.
+  - Makes a versioned bucket with object lock and a default retention, a lifecycle by which the
+    server expires old versions, and users with policies that allow neither to delete a version, nor
+    to change retention, lifecycle, versioning or the bucket.
+  - Works with the administrator's keys of a MinIO server. Run it where these keys may be, never on
+    the node; they are not written anywhere.
 version_added: 0.1.0
 author: The janus.backup developers (@janus)
 requirements:
@@ -46,7 +46,7 @@ options:
     type: str
     required: true
   mode:
-    description: With V(compliance), not even the administrator can delete a version before its time.
+    description: With V(compliance), not even the administrator can delete a version too early.
     type: str
     choices: [governance, compliance]
     default: governance

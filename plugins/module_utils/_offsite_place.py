@@ -48,6 +48,8 @@ def read(path: str) -> dict[str, Any]:
         target: dict[str, Any] = declared["janus_backup_offsite"]
     except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
         raise BackupError(f"cannot read the target in {path}: {error}") from error
+    if target.get("ca_file"):
+        os.environ["RCLONE_CA_CERT"] = target["ca_file"]
     return target
 
 

@@ -21,6 +21,14 @@ DECLARATION: dict[str, Any] = {
     "janus_backup_passphrase": "Wd3-passphrase",
     "janus_backup_wheelhouse": "/nowhere",
 }
+BUCKET = {
+    "name": "vault",
+    "type": "s3",
+    "endpoint": "https://vault.example.org:9000",
+    "bucket": "janus1",
+    "access_key": "janus1",
+    "secret_key": "Wd3-writer",
+}
 LOCAL = {"path": "/var/backups/janus.borg", "label": "local"}
 
 
@@ -35,6 +43,10 @@ def jobs(*declared: dict[str, Any], **more: Any) -> dict[str, Any]:
 def repositories(*paths: str) -> dict[str, Any]:
     labelled = [{"path": path, "label": f"r{number}"} for number, path in enumerate(paths)]
     return {"janus_backup_repositories": labelled}
+
+
+def targets(*changes: dict[str, Any]) -> dict[str, Any]:
+    return {"janus_backup_offsite": [{**BUCKET, **change} for change in changes]}
 
 
 # What is accepted: nothing but what is needed, and every setting changed.
@@ -61,6 +73,19 @@ ACCEPTED: dict[str, dict[str, Any]] = {
             {"name": "j2", "services": ["on_host"], "on_calendar": "hourly", "keep": {"yearly": 1}},
         ),
         **repositories("/mnt/disk/janus.borg", "ssh://backup@host:22/./janus.borg"),
+        "janus_backup_offsite": [
+            {**BUCKET, "prefix": "a/b", "window": "22:00-06:00", "bandwidth": "4M:off"},
+            {"name": "safe", "type": "disk", "uuid": "0b6c0d4e-52f5", "repository": "r0"},
+            {"name": "nas", "type": "path", "path": "/mnt/nas/janus", "max_shrink": 100},
+            {
+                "name": "away",
+                "type": "ssh",
+                "host": "h.example.org",
+                "user": "janus",
+                "path": "/srv/janus",
+                "host_key": "ssh-ed25519 AAAA",
+            },
+        ],
         "janus_backup_encryption": "repokey-blake2",
         "janus_backup_images": True,
         "janus_backup_node": "node-1.example.org",
@@ -201,6 +226,43 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         "missing required arguments: paths",
     ),
     "repository in a repository": (repositories("/b/r", "/b/r/s"), "it is inside repository /b/r"),
+    "target twice": (targets({}, {}), "target vault is declared 2 times"),
+    "target with a hyphen": (targets({"name": "a-b"}), 'target "a-b": a name'),
+    "unknown type of target": (targets({"type": "tape"}), "s3, disk, path, ssh"),
+    "bucket without an endpoint": (targets({"endpoint": None}), "type s3 needs endpoint"),
+    "bucket with a path": (targets({"path": "/a"}), "type s3 has no path"),
+    "bucket on the node": (targets({"endpoint": "http://localhost:9000"}), "is this node"),
+    "bucket behind a path": (targets({"endpoint": "https://h/minio"}), "endpoint"),
+    "secret of two words": (targets({"secret_key": "Wd3-a b"}), "secret_key has a space"),
+    "reader like the writer": (
+        targets({"reader_access_key": "janus1", "reader_secret_key": "Wd3-reader"}),
+        "other ones than the writer",
+    ),
+    "window of a day": (targets({"window": "06:00-06:00"}), "a window is HH:MM-HH:MM"),
+    "window without an end": (targets({"window": "22:00"}), "a window is HH:MM-HH:MM"),
+    "bandwidth in words": (targets({"bandwidth": "slow"}), "a bandwidth is a number"),
+    "share of nothing": (targets({"max_shrink": 0}), "shares are of 1 to 100 percent"),
+    "copy of no repository": (targets({"repository": "other"}), "no local repository other"),
+    "copy of a repository elsewhere": (
+        {**targets({}), **repositories("ssh://backup@host/./r")},
+        "there is no local repository to copy",
+    ),
+    "copy into the repository": (
+        {"janus_backup_offsite": [{"name": "a", "type": "path", "path": "/var/backups"}]},
+        "/var/backups must not overlap with /var/backups/janus.borg",
+    ),
+    "copy into staging": (
+        {
+            "janus_backup_offsite": [
+                {"name": "a", "type": "path", "path": "/var/lib/janus-backup/o"}
+            ]
+        },
+        "must not overlap with /var/lib/janus-backup",
+    ),
+    "disk without a uuid": (
+        {"janus_backup_offsite": [{"name": "a", "type": "disk"}]},
+        "type disk needs uuid",
+    ),
     "empty passphrase": ({"janus_backup_passphrase": ""}, "janus_backup_passphrase is empty"),
     "passphrase of two lines": (
         {"janus_backup_passphrase": "Wd3-a\nb"},

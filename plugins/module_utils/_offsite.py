@@ -66,8 +66,8 @@ def copy(target: dict[str, Any], state: dict[str, Any], accept_loss: bool) -> di
         if local and (sentence := _offsite_refusals.same_disk(target, Path(place))):
             raise BackupError(f"refusing {target['name']}: {sentence}")
         known = _known(target, state, place, identity, accept_loss)
-        found = _offsite_copy.files(repository)
-        if known.get("complete") and state.get("fingerprint") == _offsite_copy.fingerprint(found):
+        fingerprint = _offsite_copy.fingerprint(target)
+        if known.get("complete") and state.get("fingerprint") == fingerprint:
             return {**state, "status": "current", "sentence": "nothing new", "last_success": _now()}
         started = time.monotonic()
         with _offsite_copy.sound(target) as holder:
@@ -96,7 +96,7 @@ def copy(target: dict[str, Any], state: dict[str, Any], accept_loss: bool) -> di
         "sentence": f"{moved['bytes'] / 1e6:.1f} MB moved, {moved['transfers']} objects",
         "last_success": finished["finished"],
         "repository_id": identity,
-        "fingerprint": _offsite_copy.fingerprint(_offsite_copy.files(repository)),
+        "fingerprint": fingerprint,
         "bytes_moved": moved["bytes"],
         "objects_moved": moved["transfers"],
         "objects_removed": moved["deletes"],

@@ -12,6 +12,7 @@ from __future__ import annotations
 import configparser
 import contextlib
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -41,10 +42,26 @@ def files(repository: Path) -> dict[str, tuple[int, int]]:
     return found
 
 
-def fingerprint(found: dict[str, tuple[int, int]]) -> str:
-    """Given what `files` found, return a hash that is equal as long as nothing was written."""
-    text = "".join(f"{name} {size} {time}\n" for name, (size, time) in sorted(found.items()))
-    return hashlib.sha256(text.encode()).hexdigest()
+def fingerprint(target: dict[str, Any]) -> str:
+    """Given a target, return a hash of its repository that is equal until an archive comes, goes or
+    is renamed, or the key changes; files tell less, because each copy's lock writes some.
+
+    Raise LaterError if others hold the repository, BackupError if it cannot be read.
+    """
+    repository = Path(target["repository"])
+    try:
+        listing = _borg.run(target["borg"], ["list", "--json", "--last=1", str(repository)])
+    except BackupError as error:
+        raise _busy_or(error) from error
+    changed = json.loads(listing)["repository"]["last_modified"]
+    config = (repository / "config").read_bytes()
+    return hashlib.sha256(changed.encode() + config).hexdigest()
+
+
+def _busy_or(error: BackupError, sentence: str = "") -> BackupError:
+    if "holds the repository's lock" in str(error):
+        return _offsite_place.LaterError(str(error), "busy")
+    return BackupError(f"{sentence}{error}")
 
 
 def repository_id(repository: Path) -> str:
@@ -121,9 +138,7 @@ def sound(target: dict[str, Any]) -> Iterator[subprocess.Popen[str]]:
         try:
             _borg.run(access, ["check", "--repository-only", str(repository)])
         except BackupError as error:
-            if "holds the repository's lock" in str(error):
-                raise _offsite_place.LaterError(str(error), "busy") from error
-            raise BackupError(f"refusing to copy a damaged repository: {error}") from error
+            raise _busy_or(error, "refusing to copy a damaged repository: ") from error
         checked = _segments(repository)
         with _locked(access, repository) as holder:
             now = _segments(repository)

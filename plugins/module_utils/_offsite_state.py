@@ -80,6 +80,6 @@ def metrics(state: dict[str, Any], suffix: str = "") -> str:
             lines += [
                 f"# HELP {prefix}_{name} {help_text}",
                 f"# TYPE {prefix}_{name} gauge",
-                f"{prefix}_{name}{labels} {number:.10g}",
+                f"{prefix}_{name}{labels} {number:.15g}",
             ]
     return "\n".join(lines) + "\n"

@@ -88,7 +88,7 @@ def copy(target: dict[str, Any], state: dict[str, Any], accept_loss: bool) -> di
             if sentence := _offsite_refusals.same_server(target, mark["token"]):
                 raise BackupError(f"refusing {target['name']}: {sentence}")
             moved = _offsite_copy.synchronise(target, place, holder, left)
-            finished = {**mark, "complete": True, "finished": _now(), "files": sizes}
+            finished = {**mark, "complete": True, "finished": _now(), "sizes": sizes}
             _offsite_place.mark(target, place, finished)
     return {
         **state,

@@ -55,8 +55,8 @@ def fetch(target: dict[str, Any], directory: Path, moment: str | None) -> dict[s
             config, ["sync", *_OPTIONS, *versions, f"{place}/repository", str(directory)]
         )
     found = {name: size for name, (size, _time) in _offsite_copy.files(directory).items()}
-    if told["complete"] and found != told["files"]:
-        raise BackupError(_difference(target["name"], told["files"], found))
+    if told["complete"] and found != told["sizes"]:
+        raise BackupError(_difference(target["name"], told["sizes"], found))
     if _offsite_copy.repository_id(directory) != told["repository_id"]:
         raise BackupError(f"{target['name']} holds another repository than it says")
     return {**told, "moved_bytes": moved["bytes"], "moment": wanted}

@@ -49,12 +49,12 @@ def verify(target: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
     return {
         **state,
         "status": "proven",
-        "sentence": f"{len(told['files'])} objects are there and Borg finds nothing wrong",
+        "sentence": f"{len(told['sizes'])} objects are there and Borg finds nothing wrong",
         "last_success": _offsite_state.now(),
         "copied": told["finished"],
         "bytes_moved": told["moved_bytes"],
-        "objects": len(told["files"]),
-        "bytes": sum(told["files"].values()),
+        "objects": len(told["sizes"]),
+        "bytes": sum(told["sizes"].values()),
         "seconds": round(time.monotonic() - started, 3),
     }
 

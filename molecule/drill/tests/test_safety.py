@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A drill reaches nothing, meets no other drill, leaves nothing and touches nothing but its own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from _testbed import drills
+from testinfra.host import Host
+
+PYTHON = "PYTHONPATH=/opt/janus-backup/collections /opt/janus-backup/venv/bin/python"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _first(archives: list[str]) -> None:
+    """Have the archives."""
+
+
+def start(host: Host, archive: str) -> str:
+    """Start a drill, and return its unit."""
+    unit = drills.unit(archive)
+    host.check_output(f"systemctl reset-failed '{unit}' 2>/dev/null || true")
+    host.check_output(f"systemctl start --no-block '{unit}'")
+    return unit
+
+
+def containers(host: Host) -> dict[str, str]:
+    """Return the drills' containers by name, with their drill."""
+    form = '{{.Names}} {{.Label "janus.backup.drill"}}'
+    listing = f"docker ps --filter label=janus.backup.drill --format '{form}'"
+    return dict(line.split() for line in host.check_output(listing).splitlines())
+
+
+def said(host: Host, unit: str, text: str) -> bool:
+    """Tell whether the last run of a unit said something."""
+    run = drills.state(host, unit, "InvocationID")
+    journal = host.check_output(f"journalctl _SYSTEMD_INVOCATION_ID={run} --output=cat")
+    return bool(run) and text in journal
+
+
+def test_two_drills_at_once_do_not_meet_and_are_limited(drill_host: Host) -> None:
+    known = len(drills.reports(drill_host))
+    units = [start(drill_host, archive) for archive in ("oldest", "oldest@:redis")]
+    both = drills.wait_for(
+        "a container of each drill",
+        lambda: (found := containers(drill_host)) and len(set(found.values())) == 2 and found,
+    )
+    inspected = json.loads(drill_host.check_output(f"docker inspect {next(iter(both))}"))[0]
+    limits = inspected["HostConfig"]
+    assert (limits["Memory"], limits["NanoCpus"], limits["PidsLimit"]) == (
+        2**30,
+        1_500_000_000,
+        500,
+    )
+    assert list(inspected["NetworkSettings"]["Networks"]) == [both[next(iter(both))]]
+    for unit in units:
+        drills.wait_for(f"{unit} to end", lambda unit=unit: drills.ended(drill_host, unit))
+        assert drills.state(drill_host, unit, "ExecMainStatus") == "0"
+    first, second = drills.reports(drill_host)[known:]
+    assert first["drill"] != second["drill"]
+    assert first["verdict"] == second["verdict"] == "proven"
+    assert drills.leftovers(drill_host) == ""
+
+
+# What shows that a phase has begun.
+PHASES = {
+    "extract": lambda host, _unit: (
+        host.run("ls -d /var/lib/janus-backup/drill/*/archive/*").rc == 0
+    ),
+    "build": lambda host, _unit: bool(
+        host.check_output("docker volume ls -q -f label=janus.backup.drill")
+    ),
+    "restore": lambda host, unit: said(host, unit, "included: janus.backup.service"),
+    "compare": lambda host, unit: said(host, unit, "TASK [Compare the data"),
+}
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_drill_killed_at_any_phase_is_reported_and_leaves_nothing(
+    drill_host: Host, phase: str
+) -> None:
+    unit = start(drill_host, "oldest@:postgresql")
+    drills.wait_for(phase, lambda: PHASES[phase](drill_host, unit))
+    drill_host.check_output(f"systemctl kill --signal=KILL --kill-whom=all '{unit}'")
+    drills.wait_for("the unit to end", lambda: drills.ended(drill_host, unit))
+    assert drills.leftovers(drill_host) == ""
+    report = drills.reports(drill_host)[-1]
+    assert report["verdict"] == "not run"
+    assert report["error"] == "the drill was broken off before it could report"
+    assert drills.pings(drill_host)[-1] == "12"
+
+
+def test_a_killed_drill_takes_nothing_from_one_that_lives(drill_host: Host) -> None:
+    living = start(drill_host, "oldest")
+    drills.wait_for("a container of it", lambda: containers(drill_host))
+    killed = start(drill_host, "oldest@:redis")
+    drills.wait_for(
+        "the other one to begin",
+        lambda: drill_host.run("test $(ls /var/lib/janus-backup/drill | wc -l) = 2").rc == 0,
+    )
+    drill_host.check_output(f"systemctl kill --signal=KILL --kill-whom=all '{killed}'")
+    for unit in (killed, living):
+        drills.wait_for("it to end", lambda unit=unit: drills.ended(drill_host, unit))
+    assert drills.state(drill_host, living, "ExecMainStatus") == "0"
+    assert drills.leftovers(drill_host) == ""
+
+
+@contextlib.contextmanager
+def run_in_network(host: Host, image: str, network: str | None) -> Iterator[Callable[[str], int]]:
+    """Yield a function that runs a shell command in a container on a network."""
+    options = f"--network {network}" if network else ""
+    name = host.check_output(
+        f"docker run --detach --entrypoint sleep {options} {image} infinity"
+    ).strip()
+    try:
+        yield lambda command: int(host.run(f"docker exec {name} bash -c '{command}'").rc)
+    finally:
+        host.check_output(f"docker rm --force {name}")
+
+
+def test_the_network_of_a_drill_leads_nowhere(drill_host: Host, node: Host) -> None:
+    image = node.check_output("docker inspect --format '{{.Image}}' janus-postgresql").strip()
+    address = node.backend.get_variables()["ansible_host"]
+    reach = f'timeout 5 bash -c "</dev/tcp/{address}/22"'
+    program = "from ansible_collections.janus.backup.plugins.module_utils import _rebuild as r; "
+    drill = "janus-drill-of-a-test"
+    drill_host.check_output(f"{PYTHON} -c '{program} r.create_network(\"{drill}\")'")
+    try:
+        with run_in_network(drill_host, image, drill) as run:
+            assert run(reach) != 0
+            assert run("ip route 2>/dev/null | grep -q default") != 0
+        with run_in_network(drill_host, image, None) as run:  # the control
+            assert run(reach) == 0
+    finally:
+        drill_host.check_output(f"{PYTHON} -c '{program} r.tear_down(\"{drill}\")'")
+
+
+def test_a_host_that_carries_the_production_stack_is_refused_unless_told(
+    play: Any, drill_host: Host, node: Host
+) -> None:
+    image = node.check_output("docker inspect --format '{{.Image}}' janus-redis").strip()
+    drill_host.check_output(f"docker create --name janus-redis --label theirs=1 {image}")
+    try:
+        output = play("restore_drill", expect=2, archive="oldest", services="redis").stdout
+        assert "refusing to drill here: this host has container janus-redis" in output
+        told = "sed -i 's/on_production: .*/on_production: {}/' " + drills.DRILL
+        drill_host.check_output(told.format("true"))
+        play("restore_drill", archive="oldest", services="redis")
+        drill_host.check_output(told.format("false"))
+        assert (
+            drill_host.check_output("docker inspect --format '{{.State.Status}}' janus-redis")
+            == "created"
+        )
+    finally:
+        drill_host.check_output("docker rm --force janus-redis")
+
+
+def test_after_all_this_the_history_holds_together(play: Any, drill_host: Host) -> None:
+    output = play("restore_drill", archive="oldest", services="redis").stdout
+    assert "signed by SHA256:" in output
+    assert drills.leftovers(drill_host) == ""

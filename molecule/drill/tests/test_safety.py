@@ -81,7 +81,7 @@ PHASES = {
 
 @pytest.mark.parametrize("phase", PHASES)
 def test_a_drill_killed_at_any_phase_is_reported_and_leaves_nothing(
-    drill_host: Host, phase: str
+    drill_host: Host, node: Host, phase: str
 ) -> None:
     unit = start(drill_host, "oldest@:postgresql")
     drills.wait_for(phase, lambda: PHASES[phase](drill_host, unit))
@@ -92,6 +92,8 @@ def test_a_drill_killed_at_any_phase_is_reported_and_leaves_nothing(
     assert report["verdict"] == "not run"
     assert report["error"] == "the drill was broken off before it could report"
     assert drills.pings(drill_host)[-1] == "12"
+    # Whoever finds a lock taken looks again after a minute only.
+    drills.wait_for("its borg on the node", lambda: node.run("pgrep -f '[b]org serve'").rc != 0)
 
 
 def test_a_killed_drill_takes_nothing_from_one_that_lives(drill_host: Host) -> None:

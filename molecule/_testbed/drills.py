@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import time
 from collections.abc import Callable
@@ -46,6 +47,11 @@ def wait_for(what: str, condition: Callable[[], Any], seconds: float = 120) -> A
             pytest.fail(f"waited {seconds} s in vain for {what}")
         time.sleep(0.1)
     return found
+
+
+def told(done: subprocess.CompletedProcess[str]) -> str:
+    """Return all that a playbook told, without colours and in one line."""
+    return " ".join(re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr).split())
 
 
 def unit(archive: str) -> str:

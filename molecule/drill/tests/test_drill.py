@@ -29,7 +29,7 @@ def test_before_the_first_drill_it_is_an_alarm_that_there_was_none(drill_host: H
 def test_the_oldest_archive_is_proven_with_its_checks_in_its_order(
     play: Any, drill_host: Host, archives: list[str]
 ) -> None:
-    output = play("restore_drill", archive="oldest").stdout
+    output = drills.told(play("restore_drill", archive="oldest"))
     report = drills.reports(drill_host)[-1]
     assert report["verdict"] == "proven", report["sentences"]
     assert report["archive"]["name"] == archives[0]
@@ -47,7 +47,7 @@ def test_the_oldest_archive_is_proven_with_its_checks_in_its_order(
     # Nobody restores in a second: the target is missed, and that is shown.
     assert report["rto"]["missed"] in report["warnings"]
     assert f"WARNING: {report['rto']['missed']}" in output
-    assert output.index("postgresql_info : ") if "postgresql_info : " in output else True
+    assert f"signed by {report['signer']}" in output
     log = drill_host.check_output("journalctl --unit='janus-backup-drill@oldest' --output=cat")
     assert log.index("Compare PostgreSQL") < log.index("Restore Redis")
     assert drills.pings(drill_host)[-2:] == ["start", "0"]
@@ -64,7 +64,7 @@ def test_after_a_proven_drill_there_is_no_alarm(drill_host: Host) -> None:
 def test_a_failed_check_is_named_and_what_depends_on_it_is_not_run(
     play: Any, drill_host: Host, archives: list[str]
 ) -> None:
-    output = play("restore_drill", expect=2).stdout
+    output = drills.told(play("restore_drill", expect=2))
     report = drills.reports(drill_host)[-1]
     assert report["archive"]["name"] == archives[1]
     verdicts = {name: service["verdict"] for name, service in report["services"].items()}
@@ -75,16 +75,6 @@ def test_a_failed_check_is_named_and_what_depends_on_it_is_not_run(
     assert drills.state(drill_host, drills.unit("latest"), "ExecMainStatus") == "11"
     assert "exit code 11" in output
     assert drills.pings(drill_host)[-1] == "11"
-
-
-def test_some_services_of_the_archive_of_a_time_can_be_drilled(
-    play: Any, drill_host: Host, archives: list[str]
-) -> None:
-    moment = archives[0].partition("nightly-")[2]
-    play("restore_drill", archive=moment, services="redis")
-    report = drills.reports(drill_host)[-1]
-    assert (report["verdict"], list(report["services"])) == ("proven", ["redis"])
-    assert report["archive"]["name"] == archives[0]
 
 
 def test_an_archive_of_the_first_format_on_a_read_only_disk_is_proven(
@@ -106,20 +96,19 @@ def test_an_archive_of_the_first_format_on_a_read_only_disk_is_proven(
     [
         ({"source": "nowhere"}, "there is no source nowhere, only node, golden"),
         ({"services": "redis,mysql"}, "the archive has no service mysql"),
-        ({"archive": "1999-12-31"}, "holds no archive"),
     ],
 )
 def test_what_is_not_there_is_said(play: Any, variables: dict[str, str], sentence: str) -> None:
-    assert sentence in play("restore_drill", expect=2, **variables).stdout
+    assert sentence in drills.told(play("restore_drill", expect=2, **variables))
 
 
 def test_every_report_is_as_its_schema_has_it_and_signed(drill_host: Host) -> None:
     found = drills.reports(drill_host)
-    assert len(found) == 7
+    assert len(found) == 5
     for report in found:
         jsonschema.validate(report, SCHEMA)
         assert report["signer"].startswith("SHA256:")
-    assert [report["sequence"] for report in found] == list(range(1, 8))
+    assert [report["sequence"] for report in found] == list(range(1, 6))
 
 
 def test_no_secret_is_told(drill_host: Host) -> None:
@@ -131,15 +120,19 @@ def test_no_secret_is_told(drill_host: Host) -> None:
     assert drills.SECRET not in drill_host.file(drills.DRILL).content_string
 
 
-def test_a_report_that_was_edited_or_removed_shows(play: Any, drill_host: Host) -> None:
+def test_a_report_that_was_edited_shows_whatever_the_drill_finds(
+    play: Any, drill_host: Host, archives: list[str]
+) -> None:
     first = drill_host.check_output(f"ls {drills.DRILLS}/0*.json | head -1").strip()
     drill_host.check_output(f"cp -p {first} /root/kept && sed -i s/proven/failed/ {first}")
+    moment = archives[0].partition("nightly-")[2]
     try:
-        alarm = "systemctl start janus-backup-drill-age"
-        assert drill_host.run(alarm).rc != 0
-        output = play("restore_drill", expect=2, archive="oldest", services="redis").stdout
+        assert drill_host.run("systemctl start janus-backup-drill-age").rc != 0
+        done = play("restore_drill", expect=2, archive=moment, services="redis")
     finally:
         drill_host.check_output(f"mv /root/kept {first}")
-    assert drills.reports(drill_host)[-1]["verdict"] == "proven"
-    assert "the history of drills was tampered with" in output
-    assert f"{Path(first).name} was fetched earlier and is gone or edited" in output
+    report = drills.reports(drill_host)[-1]
+    assert (report["verdict"], list(report["services"])) == ("proven", ["redis"])
+    assert report["archive"]["name"] == archives[0]
+    assert "the history of drills was tampered with" in drills.told(done)
+    assert f"{Path(first).name} was fetched earlier and is gone or edited" in drills.told(done)

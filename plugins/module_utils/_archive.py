@@ -71,7 +71,13 @@ def moment(text: str) -> datetime:
 
 
 def _start(entry: dict[str, Any]) -> datetime:
-    return datetime.fromisoformat(entry["start"]).replace(tzinfo=UTC)
+    """Return when an archive was begun: as its name tells, for people go by that, else by Borg,
+    which begins a moment later.
+    """
+    named = _TIME.search(entry["name"])
+    text = named[0] if named and named.end() == len(entry["name"]) else entry["start"]
+    found = datetime.fromisoformat(text)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def extract(reach: dict[str, Any], repository: str, archive: str, path: Path) -> Path:

@@ -112,7 +112,8 @@ def test_every_report_is_as_its_schema_has_it_and_signed(drill_host: Host) -> No
 
 
 def test_no_secret_is_told(drill_host: Host) -> None:
-    journal = drill_host.check_output("journalctl --boot --output=cat")
+    journal = drill_host.check_output("journalctl --unit='janus-backup-drill*' --output=cat")
+    assert "report: " in journal
     for secret in (drills.SECRET, "PRIVATE KEY", "seeded-redis-secret", "golden-redis-secret"):
         assert secret not in journal
     for path in ("drill-healthchecks-url", "drill-signing-key", "drill.yml"):

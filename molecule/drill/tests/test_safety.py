@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -58,7 +59,7 @@ def test_two_drills_at_once_do_not_meet_and_are_limited(drill_host: Host) -> Non
     )
     assert list(inspected["NetworkSettings"]["Networks"]) == [both[next(iter(both))]]
     for unit in units:
-        drills.wait_for(f"{unit} to end", lambda unit=unit: drills.ended(drill_host, unit))
+        drills.wait_for(f"{unit} to end", functools.partial(drills.ended, drill_host, unit))
         assert drills.state(drill_host, unit, "ExecMainStatus") == "0"
     first, second = drills.reports(drill_host)[known:]
     assert first["drill"] != second["drill"]
@@ -67,7 +68,7 @@ def test_two_drills_at_once_do_not_meet_and_are_limited(drill_host: Host) -> Non
 
 
 # What shows that a phase has begun.
-PHASES = {
+PHASES: dict[str, Callable[[Host, str], bool]] = {
     "extract": lambda host, _unit: (
         host.run("ls -d /var/lib/janus-backup/drill/*/archive/*").rc == 0
     ),
@@ -106,7 +107,7 @@ def test_a_killed_drill_takes_nothing_from_one_that_lives(drill_host: Host) -> N
     )
     drill_host.check_output(f"systemctl kill --signal=KILL --kill-whom=all '{killed}'")
     for unit in (killed, living):
-        drills.wait_for("it to end", lambda unit=unit: drills.ended(drill_host, unit))
+        drills.wait_for("it to end", functools.partial(drills.ended, drill_host, unit))
     assert drills.state(drill_host, living, "ExecMainStatus") == "0"
     assert drills.leftovers(drill_host) == ""
 

@@ -14,7 +14,7 @@ from ansible_collections.janus.backup.plugins.module_utils._errors import Backup
 
 DAYS = ("2026-11-21", "2026-11-22", "2026-11-23")
 ARCHIVES = [
-    {"name": f"node-nightly-{day}T02:00:00Z", "id": day, "start": f"{day}T02:00:00.000000"}
+    {"name": f"node-nightly-{day}T02:00:00Z", "id": day, "start": f"{day}T02:00:01.000000"}
     for day in DAYS
 ]
 PARTIAL = {"name": "node-nightly-partial-2026-11-24T02:00:00Z", "id": "p", "start": "2026-11-24"}

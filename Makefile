@@ -34,6 +34,7 @@ export GIT_CONFIG_VALUE_0 := $(CURDIR)
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
+	@echo "SIZE=S          how much data for make bench: S, M or L"
 	@echo "SCENARIO=name   one Molecule scenario instead of all"
 	@echo "ARGS='...'      further arguments for pytest or ansible-test, for example ARGS='-k manifest'"
 	@echo "PYTHON=path     the CPython 3.11 to use, as on the nodes (now: $(PYTHON))"
@@ -89,7 +90,7 @@ lint-ruff: prepared
 lint-mypy: prepared
 	@echo "== mypy"
 	mypy -p ansible_collections.janus.backup.plugins
-	mypy molecule scripts
+	mypy molecule scripts benchmarks
 
 lint-ansible: prepared
 	@echo "== ansible-lint, with yamllint"
@@ -137,6 +138,21 @@ demo: prepared wheelhouse images ## Bring up a demo: hosts, services, a backup a
 
 demo-down: prepared ## Remove the demo
 	$(VENV)/bin/python scripts/demo.py down
+
+.PHONY: bench bench-quick bench-page
+# PYTHONPATH leads to the collection, as the tools of the tests find it.
+BENCH = PYTHONPATH=$(CURDIR)/$(COLLECTIONS) $(VENV)/bin/python benchmarks/bench.py
+SIZE ?= M
+bench: prepared wheelhouse images ## Measure the product against its alternatives (SIZE=S, M or L; ARGS=group)
+	$(BENCH) run --size $(SIZE) $(ARGS)
+	$(BENCH) page
+
+bench-quick: prepared wheelhouse images ## Measure what is done in ten minutes, at size S
+	$(BENCH) run --size S --quick $(ARGS)
+	$(BENCH) page
+
+bench-page: prepared ## Make docs/benchmarks.md of the results that are there
+	$(BENCH) page
 
 .PHONY: build pins clean
 build: prepared ## Build the collection's tarball in build/dist

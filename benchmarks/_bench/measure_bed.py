@@ -1,0 +1,309 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whole runs, as an operator has them: the job's unit on a node, a drill on another host, and the
+playbook that provisions both, each beside the same by hand.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from . import PROJECT, bulk
+from .figures import Figure, interleaved, timed
+from .stack import DECLARATION, SIZES, Size
+
+BED = "bench"
+HOST = f"janus-{BED}-janus1"
+BY_HAND = Path(__file__).parent / "by_hand"
+FOLDER = PROJECT / "build" / "beds" / BED
+LOGS = PROJECT / "build" / "benchmarks" / "log"
+UNIT = "janus-backup-{}.service"
+PACKAGES = "400"
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A service of the node, as far as its data is to be changed from here."""
+
+    type: str
+    address: str
+    password: str
+
+
+def node(*command: str, stdin: str = "", **environment: str) -> str:
+    """Run a command on the node. Raise RuntimeError with its last words."""
+    variables = [f"--env={name}={value}" for name, value in environment.items()]
+    done = subprocess.run(
+        ["docker", "exec", "-i", *variables, HOST, *command],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise RuntimeError(f"on the node: {' '.join(command[:3])}: {done.stderr.strip()[-800:]}")
+    return done.stdout
+
+
+def playbook(name: str, log: str, *arguments: str, **environment: str) -> str:
+    """Run a playbook against the bed and return what it said. Raise RuntimeError if it fails."""
+    LOGS.mkdir(parents=True, exist_ok=True)
+    inventories = [f"--inventory={FOLDER}/inventory.yml", f"--inventory={PROJECT}/inventories/demo"]
+    settings = {
+        "JANUS_PROJECT": str(PROJECT),
+        "JANUS_PACKAGES": PACKAGES,
+        "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_PIPELINING": "1",
+        **environment,
+    }
+    path = LOGS / f"{log}.log"
+    reports = f"--extra-vars=reports={PROJECT}/build/benchmarks/reports"
+    with path.open("w", encoding="utf-8") as sink:
+        done = subprocess.run(
+            ["ansible-playbook", *inventories, reports, *arguments, name],
+            cwd=PROJECT,
+            env={**os.environ, **settings},
+            stdout=sink,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    if done.returncode != 0:
+        raise RuntimeError(f"{name} failed, see {path}")
+    return path.read_text(encoding="utf-8")
+
+
+def services() -> list[dict[str, Any]]:
+    """Return the services of the demo's declaration, or those that JANUS_SERVICES names."""
+    declared = yaml.safe_load(DECLARATION.read_text(encoding="utf-8"))["stack_services"]
+    wanted = os.environ.get("JANUS_SERVICES", "")
+    return [entry for entry in declared if not wanted or entry["name"] in wanted.split(",")]
+
+
+def passwords() -> dict[str, str]:
+    """Return the passwords of the demo's services."""
+    found: dict[str, str] = yaml.safe_load(DECLARATION.read_text(encoding="utf-8"))[
+        "stack_passwords"
+    ]
+    return found
+
+
+class Night:
+    """A node with all services of a size, and the ways to back it up."""
+
+    def __init__(self, size: str) -> None:
+        self.size: Size = SIZES[size]
+        self.types = [service["type"] for service in services()]
+        self.by_hand_seconds: dict[str, list[float]] = {}
+        self.day = 1
+
+    def up(self) -> None:
+        """Bring the hosts up, run the services and fill them."""
+        images = [name for name in self.types if self._has_image(name)]
+        testbed = [sys.executable, "molecule/testbed.py", "up", BED]
+        hosts = [f"janus1:{','.join(sorted(images))}", "drill1"]
+        subprocess.run([*testbed, *hosts], cwd=PROJECT, check=True, stdout=subprocess.DEVNULL)
+        playbook("molecule/shared/stack.yml", "stack", JANUS_SCALE=str(self.size.scale))
+        for service in self._remotes():
+            if service.type in self.size.bulk:
+                bulk.fill(service, self.size.bulk[service.type])
+
+    def _has_image(self, service_type: str) -> bool:
+        return (PROJECT / "molecule" / "images" / service_type).is_dir()
+
+    def _remotes(self) -> list[Remote]:
+        inventory = yaml.safe_load((FOLDER / "inventory.yml").read_text(encoding="utf-8"))
+        address = inventory["all"]["hosts"]["janus1"]["ansible_host"]
+        known = passwords()
+        return [Remote(name, address, known.get(name, "")) for name in self.types]
+
+    def change(self) -> None:
+        """Let a day go by."""
+        self.day += 1
+        for service in self._remotes():
+            bulk.change(service, self.day)
+
+    def product(self, job: str = "nightly") -> float:
+        """Run a job's unit to its end and return the seconds."""
+        return timed(lambda: node("systemctl", "start", UNIT.format(job)))
+
+    def by_hand(self, types: Sequence[str]) -> float:
+        """Do the same by hand and return the seconds."""
+        defaults = yaml.safe_load(
+            (PROJECT / "roles" / "borgmatic" / "defaults" / "main.yml").read_text(encoding="utf-8")
+        )
+        environment = {f"{key.upper()}_PASSWORD": value for key, value in passwords().items()}
+        script = (BY_HAND / "backup.sh").read_text(encoding="utf-8")
+        began = time.monotonic()
+        said = node(
+            *("bash", "-s", "--", *types),
+            stdin=script,
+            CHUNKER=defaults["janus_backup_chunker_params"],
+            COMPRESSION=defaults["janus_backup_compression"],
+            **environment,
+        )
+        seconds = time.monotonic() - began
+        for name, value in re.findall(r"^(\w+) ([\d.]+)$", said, re.M):
+            self.by_hand_seconds.setdefault(name, []).append(float(value))
+        return seconds
+
+    def memory(self) -> dict[str, int]:
+        """Run the nightly job under observation and return the peak of each process in MB."""
+        node("mkdir", "-p", "/var/lib/by-hand")
+        program = (BY_HAND / "memory.py").read_text(encoding="utf-8")
+        node("tee", "/var/lib/by-hand/memory.py", stdin=program)
+        watching = subprocess.Popen(
+            [
+                *("docker", "exec", HOST, "/usr/bin/python3", "/var/lib/by-hand/memory.py"),
+                UNIT.format("nightly"),
+            ],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.product()
+        said, _ = watching.communicate(timeout=60)
+        peaks: dict[str, int] = json.loads(said)
+        return peaks
+
+    def status(self) -> dict[str, Any]:
+        """Return what the node noted of its last run."""
+        noted: dict[str, Any] = json.loads(node("cat", "/var/lib/janus-backup/status/nightly.json"))
+        return noted
+
+    def restore_by_hand(self) -> dict[str, float]:
+        """Extract the last archive by hand and restore its large services; return the seconds."""
+        script = (BY_HAND / "restore.sh").read_text(encoding="utf-8")
+        large = [name for name in ("postgresql", "neo4j") if name in self.types]
+        said = node("bash", "-s", "--", *large, stdin=script)
+        return {name: float(value) for name, value in re.findall(r"^(\w+) ([\d.]+)$", said, re.M)}
+
+
+def provision(log: str) -> tuple[float, int]:
+    """Run site.yml; return its seconds and how many tasks changed something."""
+    began = time.monotonic()
+    said = playbook("janus.backup.site", log)
+    seconds = time.monotonic() - began
+    return seconds, sum(int(number) for number in re.findall(r"changed=(\d+)", said))
+
+
+def measure(size: str, rounds: int, tools: dict[str, str]) -> tuple[list[Figure], dict[str, Any]]:
+    """Return the figures of whole runs."""
+    night = Night(size)
+    testbed = [sys.executable, "molecule/testbed.py", "down", BED]
+    subprocess.run(testbed, cwd=PROJECT, check=True, stdout=subprocess.DEVNULL)
+    try:
+        night.up()
+        return _measure(size, rounds, night)
+    finally:
+        subprocess.run(testbed, cwd=PROJECT, check=False, stdout=subprocess.DEVNULL)
+
+
+def _measure(size: str, rounds: int, night: Night) -> tuple[list[Figure], dict[str, Any]]:
+    first, _changed = provision("site-first")
+    again = [provision("site-again") for _round in range(rounds)]
+    print(f"    site.yml {first:.1f} s, again {again[-1][0]:.1f} s", flush=True)
+    # Neither side's first run counts: images are saved, repositories checked for the first time.
+    peaks = night.memory()
+    night.by_hand(night.types)
+    night.by_hand_seconds.clear()
+    print(f"    peaks {peaks}", flush=True)
+
+    nights: dict[str, list[float]] = {"janus.backup": [], "by hand": []}
+    inside: dict[str, list[float]] = {}
+    ways = [("janus.backup", night.product), ("by hand", lambda: night.by_hand(night.types))]
+    for number in range(rounds):
+        night.change()
+        values = interleaved(dict(ways[:: -1 if number % 2 else 1]), 1)
+        for name, taken in values.items():
+            nights[name] += taken
+        for name, noted in night.status()["services"].items():
+            inside.setdefault(name, []).append(noted["seconds"])
+    by_hand_nights = {name: list(values) for name, values in night.by_hand_seconds.items()}
+    only = interleaved(
+        {
+            "janus.backup": lambda: night.product("databases"),
+            "by hand": lambda: night.by_hand(["postgresql"]),
+        },
+        rounds,
+    )
+    drills, by_hand = [], []
+    for _round in range(rounds):
+        drills.append(timed(lambda: playbook("janus.backup.restore_drill", "drill")))
+        taken_by_hand = night.restore_by_hand()
+        extract = taken_by_hand.pop("extract")
+        by_hand.append(round(extract + max(taken_by_hand.values()), 2))
+        print(f"    drill {drills[-1]:.1f} s, by hand {extract} + {taken_by_hand}", flush=True)
+    # "Nearly empty" is the smallest size; elsewhere only the ratio says something.
+    small = size == "XS"
+    figures = [
+        Figure(
+            "nightly",
+            "nightly run, all services, dump to archive",
+            "s",
+            nights["janus.backup"],
+            "raw tools one after the other, then borg create",
+            nights["by hand"],
+            goal=1 if small else 0.75,
+            allowance=8 if small else 0,
+        ),
+        Figure(
+            "job-postgresql",
+            "job with PostgreSQL alone",
+            "s",
+            only["janus.backup"],
+            "pg_dump, then borg create",
+            only["by hand"],
+            goal=1 if small else None,
+            allowance=3 if small else 0,
+        ),
+        Figure(
+            "drill",
+            "full drill, all services",
+            "s",
+            [round(value, 2) for value in drills],
+            "borg extract + the slowest service by its raw tool",
+            by_hand,
+            goal=1.5,
+        ),
+        Figure(
+            "site-again",
+            "site.yml, second run",
+            "s",
+            [round(seconds, 2) for seconds, _changed in again],
+            "first run",
+            [round(first, 2)],
+            note=f"{sum(changed for _seconds, changed in again)} tasks changed anything",
+        ),
+        Figure(
+            "memory",
+            "peak memory of our largest process in a nightly run",
+            "MB",
+            [float(max(value for name, value in peaks.items() if name != "borg"))],
+            goal=0,
+            allowance=150,
+            note=", ".join(f"{name} {value}" for name, value in sorted(peaks.items())),
+        ),
+        Figure(
+            "memory-borg",
+            "peak memory of borg in a nightly run",
+            "MB",
+            [float(peaks.get("borg", 0))],
+            goal=0,
+            allowance=150,
+        ),
+    ]
+    details = {
+        "dump_seconds": inside,
+        "by_hand_seconds": by_hand_nights,
+        "bytes": {name: noted["bytes"] for name, noted in night.status()["services"].items()},
+    }
+    return figures, details

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from _bench import page, plot, results
+from _bench.figures import GROUPS, Figure, interleaved
+
+
+def figure(product: list[float], peer: list[float] | None = None, **more: float) -> Figure:
+    return Figure("name", "what", "s", product, "peer" if peer else "", peer or [], **more)
+
+
+@pytest.mark.parametrize(
+    ("found", "ratio", "met", "wanted"),
+    [
+        (figure([9, 1, 5], [10, 9, 11], goal=0.5), 0.5, True, "≤ 0.5 ×"),
+        (figure([5.1], [10], goal=0.5), 0.51, False, "≤ 0.5 ×"),
+        (figure([11], [10], goal=1, allowance=1), 1.1, True, "≤ +1 s"),
+        (figure([11.1], [10], goal=1, allowance=1), 1.11, False, "≤ +1 s"),
+        (figure([10], [10], goal=1), 1.0, True, "≤ the same"),
+        (figure([151], goal=0, allowance=150), None, False, "≤ 150 s"),
+        (figure([150], goal=0, allowance=150), None, True, "≤ 150 s"),
+        (figure([1], [2]), 0.5, None, ""),
+        (figure([1], [0]), None, None, ""),
+    ],
+)
+def test_a_goal_is_met_by_medians_only(
+    found: Figure, ratio: float | None, met: bool | None, wanted: str
+) -> None:
+    assert found.ratio == (ratio if ratio is None else pytest.approx(ratio))
+    assert (found.met, found.wanted) == (met, wanted)
+    assert Figure.read(json.loads(json.dumps(found.plain()))) == found
+
+
+def test_variants_are_interleaved_and_each_begins_in_turn() -> None:
+    order: list[str] = []
+
+    def variant(name: str) -> float:
+        order.append(name)
+        return len(order)
+
+    ways = {name: lambda name=name: variant(name) for name in "abc"}
+    values = interleaved(ways, 3, say=lambda _text: None)
+    assert "".join(order) == "abcbcacab"
+    assert values == {"a": [1, 6, 8], "b": [2, 4, 9], "c": [3, 5, 7]}
+
+
+def entry(*figures: Figure) -> dict[str, object]:
+    measured = results.record(lambda: (list(figures), {"more": 1}), 3, {})
+    return measured | {"machine": {"processor": "P", "cores": 2, "memory_gb": 8}}
+
+
+def test_a_group_that_is_measured_again_takes_the_place_of_its_earlier_run(tmp_path: Path) -> None:
+    results.write("S", "neo4j", entry(figure([1], [2])), tmp_path)
+    results.write("S", "postgresql", entry(figure([3], [4])), tmp_path)
+    results.write("S", "neo4j", entry(figure([5], [6])), tmp_path)
+    groups = results.read("S", tmp_path)["groups"]
+    assert [groups[name]["figures"][0]["value"] for name in ("neo4j", "postgresql")] == [5, 3]
+    assert results.read("M", tmp_path)["groups"] == {}
+    (tmp_path / "S.json").write_text('{"format": 0}', encoding="utf-8")
+    with pytest.raises(ValueError, match="has format 0"):
+        results.read("S", tmp_path)
+
+
+def test_the_page_says_where_we_lose(tmp_path: Path) -> None:
+    lost, won = figure([20], [10], goal=0.5), figure([4], [10], goal=0.5)
+    results.write("S", "neo4j", entry(lost, won), tmp_path / "results")
+    target = tmp_path / "docs" / "benchmarks.md"
+    target.parent.mkdir()
+    page.write(tmp_path / "results", target)
+    text = target.read_text(encoding="utf-8")
+    assert f"### {GROUPS['neo4j']}" in text
+    assert "| what | 20.0 s | peer | 10.0 s | 2.00 | ≤ 0.5 × | **not met** |" in text
+    assert "| what | 4.00 s | peer | 10.0 s | 0.40 | ≤ 0.5 × | met |" in text
+    assert "(benchmarks/goals-S.svg)" in text
+    drawn = (tmp_path / "docs" / "benchmarks" / "goals-S.svg").read_text(encoding="utf-8")
+    assert "400 % …" in drawn  # a bar longer than the plot is cut, and its number is not
+
+
+def test_bars_are_as_long_as_their_values() -> None:
+    drawn = plot.bars("<title>", [plot.Bar("a & b", 2, "2", "good"), plot.Bar("c", 1, "1", "bad")])
+    assert "&lt;title&gt;" in drawn
+    assert "a &amp; b" in drawn
+    lengths = [
+        float(part.split('width="')[1].split('"')[0])
+        for part in drawn.splitlines()
+        if 'rx="2"' in part
+    ]
+    assert lengths[0] == pytest.approx(2 * lengths[1])

@@ -193,9 +193,10 @@ class BorgmaticHook:
             "user_state_directory": str(self.folder / "hook-state"),
             "encryption_passphrase": PASSPHRASE,
             "checks": [{"name": "disabled"}],
+            # Not "all": it refuses the seeded name with a slash in it.
             "postgresql_databases": [
                 {
-                    "name": "all",
+                    "name": "debian",
                     "format": "custom",
                     "hostname": self.service.address,
                     "username": "janus",

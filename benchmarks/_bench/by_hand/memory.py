@@ -38,6 +38,8 @@ def watch(unit: str) -> dict[str, int]:
                     continue
                 peak = re.search(r"VmHWM:\s+(\d+)", (process / "status").read_text())
                 name = name_of(process)
+                if name.startswith("("):
+                    continue  # systemd's own, before it becomes the program
             except OSError:
                 continue
             if peak:

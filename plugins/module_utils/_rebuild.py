@@ -59,6 +59,7 @@ def build(
                 "Binds": binds,
                 "NetworkMode": network,
                 "RestartPolicy": {"Name": "no"},
+                "Dns": ["127.0.0.1"],  # where nobody is: Docker would ask its host's for others
                 **_limits(limits or {}),
             },
             "NetworkingConfig": {"EndpointsConfig": {network: {"Aliases": aliases}}},

@@ -135,7 +135,6 @@ def test_the_network_of_a_drill_leads_nowhere(drill_host: Host, node: Host) -> N
     try:
         with run_in_network(drill_host, image, drill) as run:
             assert run(reach) != 0
-            assert run("ip route 2>/dev/null | grep -q default") != 0
         with run_in_network(drill_host, image, None) as run:  # the control
             assert run(reach) == 0
     finally:

@@ -83,11 +83,12 @@ def archives(access: dict[str, Any], repository: str, pattern: str) -> list[dict
     return found
 
 
-def statistics(access: dict[str, Any], repository: str, archive: str) -> dict[str, int]:
-    """Given an archive, return its original_size, compressed_size and deduplicated_size in bytes.
+def newest(access: dict[str, Any], repository: str, pattern: str) -> dict[str, Any] | None:
+    """Given a repository and a shell pattern, return its newest matching archive, None without one.
 
-    The last is what only this archive holds: what it added to the repository.
+    It is {name, id, stats: {original_size, compressed_size, deduplicated_size}, ...} as `borg info
+    --json` describes it, in bytes; the last is what only this archive holds.
     """
-    details = json.loads(run(access, ["info", "--json", f"{repository}::{archive}"]))
-    stats: dict[str, int] = details["archives"][0]["stats"]
-    return stats
+    arguments = ["info", "--json", "--last", "1", "--glob-archives", pattern, repository]
+    found: list[dict[str, Any]] = json.loads(run(access, arguments))["archives"]
+    return found[0] if found else None

@@ -40,10 +40,10 @@ def seal(job: dict[str, Any], repository: str) -> str:
     staging, access = Path(job["staging"]), _job.borg_access(job)
     manifest = _manifest.read(staging)
     prefix = job["archive_prefix"]
-    found = _borg.archives(access, repository, f"{prefix}-partial-{_DATE}")
-    if not found:
+    newest = _borg.newest(access, repository, f"{prefix}-partial-{_DATE}")
+    if not newest:
         raise BackupError(f"{repository} holds no archive {prefix}-partial-…, which was just made")
-    archive = found[-1]["name"]
+    archive = newest["name"]
     inside = f"{staging.relative_to(job['state'])}/{_manifest.NAME}"
     stored = _borg.run(access, ["extract", "--stdout", f"{repository}::{archive}", inside])
     if stored != (staging / _manifest.NAME).read_text(encoding="utf-8"):
@@ -52,7 +52,7 @@ def seal(job: dict[str, Any], repository: str) -> str:
         complete = archive.replace(f"{prefix}-partial-", f"{prefix}-", 1)
         _borg.run(access, ["rename", f"{repository}::{archive}", complete])
         archive = complete
-    _note(job, manifest, repository, archive, _borg.statistics(access, repository, archive))
+    _note(job, manifest, repository, archive, newest["stats"])
     return archive
 
 

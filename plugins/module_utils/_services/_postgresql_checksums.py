@@ -150,13 +150,13 @@ _SCHEMA = [
 # pg_dump fills the holes of sparse large objects with zeros, so zeros at a page's end do not count.
 _LARGE_OBJECTS = [
     """SELECT count(*), coalesce(sum(hashtextextended(concat_ws(' ', m.oid, m.lomowner::regrole,
-          (SELECT array_agg(a::text ORDER BY a::text) FROM unnest(m.lomacl) a)), 0)::numeric), 0)
+          (SELECT array_agg(a::text ORDER BY a::text) FROM unnest(m.lomacl) a)), 0)), 0)
       FROM pg_largeobject_metadata m""",
     r"""SELECT count(*), coalesce(sum(hashtextextended(concat_ws(' ', loid, pageno,
-          rtrim(data, '\x00'::bytea)), 0)::numeric), 0)
+          rtrim(data, '\x00'::bytea)), 0)), 0)
       FROM pg_largeobject WHERE length(rtrim(data, '\x00'::bytea)) > 0""",
     """SELECT count(*), coalesce(sum(hashtextextended(concat_ws(' ', p.loid, p.pageno * 2048
-          + length(p.data)), 0)::numeric), 0) FROM pg_largeobject p
+          + length(p.data)), 0)), 0) FROM pg_largeobject p
       WHERE p.pageno = (SELECT max(q.pageno) FROM pg_largeobject q WHERE q.loid = p.loid)""",
 ]
 
@@ -204,7 +204,7 @@ def of_tables(connection: Any, database: str) -> Checksums:
             found[f"{place} table {name}"] = _rows_digest(
                 cursor,
                 "SELECT count(*),"
-                f" coalesce(sum(hashtextextended(ROW({columns})::text, 0)::numeric), 0)"
+                f" coalesce(sum(hashtextextended(ROW({columns})::text, 0)), 0)"
                 f' FROM {only}{name} AS "janus row"',
             )
         pages = [_rows_digest(cursor, query) for query in _LARGE_OBJECTS]

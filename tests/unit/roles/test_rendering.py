@@ -60,6 +60,7 @@ LARGE: dict[str, Any] = {
     "janus_backup_retry_wait": 5,
     "janus_backup_ssh_command": "ssh -i /etc/janus-backup/key",
     "janus_backup_borgmatic_options": {
+        "sqlite_databases": [{"name": "other", "path": "/srv/other.db"}],
         "healthchecks": {"ping_url": "https://h.example/1"},
         "commands": [{"after": "error", "run": ["logger failed"]}],
     },
@@ -161,6 +162,12 @@ def test_images_are_archived_only_when_they_are_kept(rendered: Path) -> None:
     job = load(rendered / "large/job.yml")["janus_backup_job"]
     assert large["source_directories"] == ["staging/nightly", "images/nightly"]
     assert job["images"] == f"{large['working_directory']}/images/nightly"
+
+
+def test_paths_are_validated_only_where_borgmatic_itself_dumps(rendered: Path) -> None:
+    option = "unsafe_skip_path_validation_before_create"
+    assert load(rendered / "small/borgmatic.yaml")[option] is True
+    assert option not in load(rendered / "large/borgmatic.yaml")
 
 
 def test_ones_own_commands_come_after_the_collections(rendered: Path) -> None:

@@ -23,7 +23,7 @@ def run(command: Sequence[str], **environment: str) -> str:
         command, env={**os.environ, **environment}, capture_output=True, text=True, check=False
     )
     if done.returncode != 0:
-        raise RuntimeError(f"{command[0]} {command[1]}: {done.stderr.strip()[-500:]}")
+        raise RuntimeError(f"{command[0]} {command[1]}: {done.stderr.strip()[-2000:]}")
     return done.stdout
 
 
@@ -183,8 +183,8 @@ class BorgmaticHook:
     def _file(self) -> Path:
         return self.folder / "hook.yaml"
 
-    def create(self) -> None:
-        """Write the configuration and make the repository."""
+    def _configure(self) -> None:
+        """Write the configuration: a server that was stopped may have another address since."""
         settings = {
             "repositories": [{"path": str(self.folder / "hook"), "encryption": "repokey"}],
             "local_path": self.borg,
@@ -206,10 +206,15 @@ class BorgmaticHook:
         }
         self._file.touch(mode=0o600)
         self._file.write_text(yaml.safe_dump(settings), encoding="utf-8")
+
+    def create(self) -> None:
+        """Make the repository."""
+        self._configure()
         run([self.program, "--config", str(self._file), "repo-create"])
 
     def back_up(self, day: int, sources: Sequence[Path]) -> None:
         """Dump and archive, as one run of borgmatic."""
+        self._configure()
         run([self.program, "--config", str(self._file), "create"])
 
     def size(self) -> int:

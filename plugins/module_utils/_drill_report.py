@@ -21,7 +21,9 @@ from ansible_collections.janus.backup.plugins.module_utils._errors import Backup
 FORMAT = "janus.backup drill report"
 SCHEMA_VERSION = 1
 NAME = "report.json"
-_NO_CONTAINER = "it ran on the host itself, and its archive has no container to rebuild it in"
+_NO_CONTAINER = (
+    "it ran on the host itself, and no `rebuild` was declared for it: nothing could be proven"
+)
 PROVEN, RESTORED, FAILED, NOT_RUN = "proven", "restored", "failed", "not run"
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -13,16 +14,22 @@ from ansible_collections.janus.backup.plugins.module_utils._errors import Backup
 from ansible_collections.janus.backup.plugins.module_utils._files import private_directory
 
 
-def wanted(containers: list[str]) -> dict[str, str]:
-    """Given containers, return {file name: image id}; one that does not exist wants no image."""
-    files = {}
+def wanted(containers: list[str], references: list[str]) -> dict[str, str]:
+    """Given containers and further images, return {file name: image id}.
+
+    A container or an image that does not exist is passed over.
+    """
+    import docker
+
+    found = set()
     for name in containers:
-        try:
-            image = _container.inspect(name, running=False)["Image"]
-        except BackupError:
-            continue  # its service's own dump says so, and the others go on
-        files[f"{image.removeprefix('sha256:')}.tar"] = image
-    return files
+        # Its service's own dump says so, and the others go on.
+        with contextlib.suppress(BackupError):
+            found.add(_container.inspect(name, running=False)["Image"])
+    for reference in references:
+        with contextlib.suppress(docker.errors.ImageNotFound, BackupError):
+            found.add(_container.client().images.get(reference).id)
+    return {f"{image.removeprefix('sha256:')}.tar": image for image in found}
 
 
 def differences(directory: Path, files: dict[str, str]) -> tuple[list[str], list[str]]:
@@ -62,15 +69,16 @@ def ensure(image: dict[str, Any], images: Path) -> str:
     """Given an archived image record and the directory of archived images, return the image's id,
     loading it from the archive, or pulling it by digest, when the engine lacks it.
 
-    Raise BackupError if it cannot be had, or if what came is another image.
+    One whose id the record does not know is any that has its reference. Raise BackupError if it
+    cannot be had, or if what came is another image.
     """
     import docker
 
     engine = _container.client()
-    archived = images / f"{image['id'].removeprefix('sha256:')}.tar"
+    name = image["id"] or image["reference"]
+    archived = images / f"{name.removeprefix('sha256:')}.tar"
     try:
-        engine.images.get(image["id"])
-        return str(image["id"])
+        return str(engine.images.get(name).id)
     except docker.errors.ImageNotFound:
         pass
     try:
@@ -83,7 +91,7 @@ def ensure(image: dict[str, Any], images: Path) -> str:
             )
         else:
             engine.images.pull(*_pull_reference(image))
-        return str(engine.images.get(image["id"]).id)
+        return str(engine.images.get(name).id)
     except docker.errors.ImageNotFound as error:
         raise BackupError(f"image {image['reference']} is not the archived one") from error
     except subprocess.CalledProcessError as error:

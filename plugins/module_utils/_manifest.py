@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.janus.backup.plugins.module_utils import _in_place
+from ansible_collections.janus.backup.plugins.module_utils import _in_place, _rebuild_spec
 from ansible_collections.janus.backup.plugins.module_utils._checksum import canonical, digest
 from ansible_collections.janus.backup.plugins.module_utils._errors import BackupError
 from ansible_collections.janus.backup.plugins.module_utils._files import sha256, write_atomically
@@ -72,6 +72,8 @@ def write(
             services[name] = json.loads(record.read_text(encoding="utf-8"))
         known = told.get(name, {})
         services[name] |= {key: known[key] for key in _FOR_THE_DRILL if key in known}
+        if known.get("rebuild") and services[name]["status"] == "dumped":
+            services[name]["rebuild"] = _rebuild_spec.describe(known)
     if not any(service["status"] == "dumped" for service in services.values()):
         sentences = "; ".join(f"{name}: {service['error']}" for name, service in services.items())
         raise BackupError(f"nothing was dumped, so there is nothing to archive: {sentences}")
@@ -148,9 +150,17 @@ def rebuilt_in(record: dict[str, Any]) -> str | None:
     """Given a service's record, return where a drill rebuilds it: in a "container", below a "root"
     directory, or None, which is nowhere.
     """
-    if "container" in record:
+    if container(record):
         return "container"
     return "root" if record.get("below_root") else None
+
+
+def container(record: dict[str, Any]) -> dict[str, Any] | None:
+    """Given a service's record, return the specification of the container that it ran in, or of the
+    one that a drill has to rebuild it in, or None.
+    """
+    found: dict[str, Any] | None = record.get("container") or record.get("rebuild")
+    return found
 
 
 def record(staging: Path, name: str) -> dict[str, Any]:

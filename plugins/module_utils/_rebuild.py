@@ -19,6 +19,7 @@ from ansible_collections.janus.backup.plugins.module_utils import (
     _container,
     _drill_place,
     _images,
+    _manifest,
 )
 from ansible_collections.janus.backup.plugins.module_utils._errors import BackupError
 
@@ -42,7 +43,7 @@ def build(
     """
     import docker
 
-    spec = record["container"]
+    spec = _manifest.container(record) or {}
     api = _container.client().api
     name = f"{drill}-{spec['name']}"
     image = _image(spec["image"], images, replacements or {})

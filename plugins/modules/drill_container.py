@@ -10,7 +10,8 @@ DOCUMENTATION = r"""
 module: drill_container
 short_description: Build the container of an archived service on the isolated network of a drill
 description:
-  - Builds a container from the specification that the archive's manifest recorded, with image,
+  - Builds a container from the specification that the archive's manifest recorded, be it that of
+    the container that the service ran in or what was declared to rebuild it in, with image,
     command, environment and read-only configuration of the original, but with a name, volumes and
     a network of the drill's own and without published ports.
   - The image comes from the host or, when it is kept there, from the archive, else a registry.
@@ -133,9 +134,10 @@ def main() -> None:
     source = Path(module.params["source"])
     try:
         record = _manifest.record(source, name)
-        if "container" not in record:
+        spec = _manifest.container(record)
+        if spec is None:
             raise BackupError("it did not run in a container, so there is none to build again")
-        wanted = f"{drill}-{record['container']['name']}"
+        wanted = f"{drill}-{spec['name']}"
         result: dict[str, Any] = {"changed": not exists(wanted), "container": wanted}
         result["diff"] = {"before": "", "after": f"{wanted}\n" if result["changed"] else ""}
         if result["changed"] and not module.check_mode:
@@ -144,8 +146,8 @@ def main() -> None:
             replacements = module.params["replacement_images"]
             _rebuild.build(record, source / name, images, drill, drill, limits, replacements)
             image = _container.inspect(wanted, running=False)["Image"]
-            if image != record["container"]["image"]["id"]:
-                result["replaced_image"] = record["container"]["image"]["reference"]
+            if image != (spec["image"]["id"] or image):
+                result["replaced_image"] = spec["image"]["reference"]
             result["seconds"] = round(time.monotonic() - started, 3)
         module.exit_json(**result)
     except BackupError as error:

@@ -10,8 +10,9 @@ DOCUMENTATION = r"""
 module: job_images
 short_description: Keep the images of a job's containers as files beside its dumps
 description:
-  - Saves the image of each container once, under the image's id, and deletes those that no
-    container uses any more, so that an archive can be restored on a host that reaches no registry.
+  - Saves the image of each container, and each further image, once, under the image's id, and
+    deletes those that are not wanted any more, so that an archive can be restored on a host that
+    reaches no registry.
 version_added: 0.1.0
 author: The janus.backup developers (@janus)
 requirements:
@@ -28,6 +29,11 @@ options:
     type: list
     elements: str
     required: true
+  images:
+    description: References of further images to keep. One that is not there is passed over.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -67,12 +73,13 @@ def main() -> None:
         argument_spec={
             "path": {"type": "path", "required": True},
             "containers": {"type": "list", "elements": "str", "required": True},
+            "images": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
     directory = Path(module.params["path"])
     try:
-        files = _images.wanted(module.params["containers"])
+        files = _images.wanted(module.params["containers"], module.params["images"])
         saved, removed = _images.differences(directory, files)
         if (saved or removed) and not module.check_mode:
             _images.keep(directory, files)

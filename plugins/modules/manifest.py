@@ -43,7 +43,7 @@ options:
   declared:
     description:
       - The services as they are declared. What a drill has to know of each and its dump does not
-        tell, C(after) and C(checks), goes into the manifest.
+        tell, C(after), C(checks) and C(rebuild), goes into the manifest.
     type: list
     elements: dict
     default: []

@@ -317,7 +317,7 @@ def _holds_data(service: dict[str, Any], database: str) -> bool:
 
 def _restore_globals(service: dict[str, Any], directory: Path, helper: Helper) -> None:
     """Apply the globals, without the CREATE ROLE of roles that are there already: the ALTER ROLE
-    after it gives them all that the dump knows.
+    after it gives them all that the dump knows, and takes a password of which it knows nothing.
     """
     with access.session(service) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT rolname FROM pg_roles")
@@ -326,7 +326,11 @@ def _restore_globals(service: dict[str, Any], directory: Path, helper: Helper) -
     pending = Path(service["scratch"]) / _GLOBALS
     pending.touch(mode=0o600)
     pending.write_text(
-        "".join(line for line in statements if _created_role(line) not in present),
+        "".join(
+            line + _taken_password(line)
+            for line in statements
+            if _created_role(line) not in present
+        ),
         encoding="utf-8",
     )
     try:
@@ -350,3 +354,10 @@ def _restore_globals(service: dict[str, Any], directory: Path, helper: Helper) -
 def _created_role(line: str) -> str | None:
     match = re.fullmatch(r'CREATE ROLE (?:"((?:[^"]|"")*)"|([^ ;"]+));\n', line)
     return (match[1].replace('""', '"') if match[1] else match[2]) if match else None
+
+
+def _taken_password(line: str) -> str:
+    match = re.fullmatch(r'(ALTER ROLE (?:"(?:[^"]|"")*"|[^ ";]+)) WITH ([A-Z0-9 -]+)(.*);\n', line)
+    if not match or match[2].endswith(" PASSWORD "):
+        return ""
+    return f"{match[1]} PASSWORD NULL;\n"

@@ -129,6 +129,25 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "container on the host": (services({"runtime": "host"}), "runtime host has no container"),
     "empty password": (services({"password": " "}), "the password is empty"),
     "password of two lines": (services({"password": "Wd3-a\nb"}), "more than one line"),
+    "rebuilt although in a container": (
+        services({"rebuild": {"image": "postgres:15"}}),
+        "rebuild is for runtime host",
+    ),
+    "rebuilt with a password that there is not": (
+        services(
+            {
+                "runtime": "host",
+                "container": None,
+                "password": None,
+                "rebuild": {"image": "postgres:15", "password_environment": "POSTGRES_PASSWORD"},
+            }
+        ),
+        "rebuild.password_environment is named, but no password",
+    ),
+    "rebuilt from nothing": (
+        services({"runtime": "host", "container": None, "rebuild": {"volumes": ["/data"]}}),
+        "image",
+    ),
     "unknown option": (services({"options": {"databasses": []}}), "databasses"),
     "option of the wrong type": (services({"options": {"jobs": "many"}}), "options of service"),
     "after a service that is none": (

@@ -77,6 +77,12 @@ def test_the_sentences_name_service_and_object() -> None:
     ]
 
 
+def test_what_ran_in_no_container_is_proven_in_the_one_that_was_declared_for_it() -> None:
+    record = {key: RECORD[key] for key in RECORD if key != "container"}
+    record["rebuild"] = {"name": "postgresql"}
+    assert _drill_report.of_service(record, EQUAL)["verdict"] == "proven"
+
+
 def test_what_can_be_put_below_any_directory_needs_no_container() -> None:
     record = {key: RECORD[key] for key in RECORD if key != "container"} | {"below_root": True}
     assert _drill_report.of_service(record, EQUAL)["verdict"] == "proven"

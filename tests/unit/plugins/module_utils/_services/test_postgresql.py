@@ -46,5 +46,23 @@ def test_created_roles_are_recognised(line: str, role: str | None) -> None:
     assert postgresql._created_role(line) == role
 
 
+@pytest.mark.parametrize(
+    ("line", "taken"),
+    [
+        ("ALTER ROLE a WITH SUPERUSER LOGIN;\n", "ALTER ROLE a PASSWORD NULL;\n"),
+        ("ALTER ROLE a WITH NOLOGIN CONNECTION LIMIT 3 PASSWORD 'x';\n", ""),
+        ("ALTER ROLE a WITH LOGIN PASSWORD 'md5' VALID UNTIL 'infinity';\n", ""),
+        (
+            'ALTER ROLE "a WITH """ WITH LOGIN VALID UNTIL \'2030-01-01 00:00:00+00\';\n',
+            'ALTER ROLE "a WITH """ PASSWORD NULL;\n',
+        ),
+        ("ALTER ROLE a SET work_mem TO '8MB';\n", ""),
+        ("CREATE ROLE a;\n", ""),
+    ],
+)
+def test_a_role_that_had_no_password_gets_none(line: str, taken: str) -> None:
+    assert postgresql._taken_password(line) == taken
+
+
 def test_a_database_name_cannot_pose_as_a_connection_string() -> None:
     assert postgresql._conninfo("a=1 'b'") == r"dbname='a=1 \'b\''"

@@ -27,7 +27,7 @@ REPOSITORY = JOB["repositories"][0]["path"]
 
 def replace(staging: Path, manifest: dict[str, Any], text: str, other: str) -> None:
     """Change the first occurrence of a text in any dumped file to another of the same length."""
-    for path in sorted(staging.rglob("[0-9]*.dat")):
+    for path in sorted([*staging.rglob("[0-9]*.dat"), *staging.rglob("*.tar")]):
         content = path.read_bytes()
         if text.encode() in content:
             path.write_bytes(content.replace(text.encode(), other.encode(), 1))

@@ -156,6 +156,21 @@ def test_a_server_comes_back_equal_and_keeps_no_snapshot_of_ours(
     }
 
 
+def test_a_server_in_no_container_is_reached_by_its_address(
+    seeded, start_server, workbench, access
+):
+    def by_address(server):
+        arguments = access(server)
+        del arguments["container"]
+        return {**arguments, "runtime": "host", "host": server.container.address}
+
+    assert workbench.dump(**by_address(seeded))["consistency"]["kind"] == "bracketed"
+    fresh = start_server()
+    assert workbench.restore(**by_address(fresh))["changed"]
+    assert workbench.differences(**access(fresh)) == []
+    assert workbench.helpers() == []
+
+
 def test_a_query_reads_and_nothing_else(seeded, workbench, access):
     points = workbench.ask('points/count {"exact": true}', "packages", **access(seeded))["count"]
     assert points > 0

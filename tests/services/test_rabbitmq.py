@@ -107,6 +107,18 @@ def test_a_broker_comes_back_equal_with_users_who_can_log_in(
     assert fresh.ask("GET", "queues", "debian", "kept").get("messages", 0) == 0
 
 
+def test_a_broker_in_no_container_is_read_by_its_address(seeded, workbench, access):
+    by_address = access(seeded)
+    del by_address["container"]
+    by_address |= {"runtime": "host", "host": seeded.container.address}
+    result = workbench.dump(**by_address)
+    assert result["consistency"]["kind"] == "bracketed", result
+    assert workbench.helpers() == []
+    # All but the configuration files, which are looked for on the node then.
+    found = workbench.differences(**access(seeded))
+    assert all(sentence.startswith("configuration file ") for sentence in found), found
+
+
 def test_a_query_reads_a_path_of_the_interface(seeded, workbench, access):
     names = {host["name"] for host in workbench.ask("vhosts?columns=name", **access(seeded))}
     assert "debian" in names

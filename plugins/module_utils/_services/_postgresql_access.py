@@ -19,7 +19,7 @@ from ansible_collections.janus.backup.plugins.module_utils._services import (
 
 
 def place(service: dict[str, Any]) -> str:
-    where = service.get("container") or f"{service['host']}:{service['port']}"
+    where = service.get("container") or f"{service['host']}:{service.get('port') or 5432}"
     return f"PostgreSQL in {where}"
 
 

@@ -67,13 +67,13 @@ def plain(rows: list[Any]) -> Any:
 
 
 def _simple(value: Any) -> Any:
-    if isinstance(value, bytes | memoryview):
+    if isinstance(value, (bytes, memoryview)):
         return bytes(value).decode(errors="replace")
     if isinstance(value, list):
         return [_simple(entry) for entry in value]
     if isinstance(value, dict):
         return {str(key): _simple(entry) for key, entry in value.items()}
-    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
 
 
 def _shown(value: Any) -> str:

@@ -95,7 +95,7 @@ def table(noted: dict[str, Any], report: dict[str, Any]) -> None:
     print(f"{'service':12}{'dumped':>10}{'in':>9}{'restored':>10}{'in':>9}   checksums")
     for name, drilled in report["services"].items():
         dumped = noted["services"][name]
-        seconds = sum(value or 0 for value in drilled["seconds"].values())
+        seconds = sum(drilled["seconds"].get(step, 0) for step in ("build", "restore", "verify"))
         equal = drilled["objects_compared"] - len(drilled["differences"])
         print(
             f"{name:12}{dumped['bytes'] / 1e6:>7.1f} MB{dumped['seconds']:>7.1f} s"

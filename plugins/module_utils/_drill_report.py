@@ -73,8 +73,9 @@ def iso(moment: float) -> str:
 def of_service(record: dict[str, Any], result: dict[str, Any] | None) -> dict[str, Any]:
     """Given a service's record in the manifest and what the drill found, return its evidence.
 
-    result is {error, blocked, differences, objects, checks, seconds: {build, restore, verify}};
-    None when the drill never came to this service. differences is None when they were not computed.
+    result is {error, blocked, differences, objects, checks, seconds: {build, restore, tool,
+    verify}}; None when the drill never came to this service. differences is None when they were not
+    computed.
     """
     evidence: dict[str, Any] = {
         "type": record.get("type"),

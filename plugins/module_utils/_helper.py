@@ -13,6 +13,7 @@ import contextlib
 import os
 import shlex
 import subprocess
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,10 +26,14 @@ _TAIL = 2000
 
 
 class Helper:
-    """Runs one tool after another for a service; made by `beside` or `inside`, not by hand."""
+    """Runs one tool after another for a service; made by `beside` or `inside`, not by hand.
+
+    seconds is how long its tools took in all.
+    """
 
     def __init__(self, container: str | None) -> None:
         self._container = container
+        self.seconds = 0.0
 
     def run(
         self,
@@ -45,7 +50,9 @@ class Helper:
         quoted = shlex.join(command)
         target = f" >{shlex.quote(str(output))}" if output else ""
         shell = ["sh", "-c", f"umask 077; exec {quoted}{target}"]
+        started = time.monotonic()
         code, said = self._execute(shell, environment or {})
+        self.seconds += time.monotonic() - started
         if code != 0:
             words = " ".join(said.split()) or "it said nothing"
             raise BackupError(f"{command[0]} failed with exit code {code}: {words}")

@@ -111,6 +111,7 @@ def run_restore(implementation: ModuleType, options: dict[str, Any]) -> None:
                     implementation.restore(
                         service, directory, helper, record, module.params["replace"]
                     )
+                    result["tool_seconds"] = round(helper.seconds, 3)
             finally:
                 remove_tree(scratch)
             result["seconds"] = round(time.monotonic() - started, 3)

@@ -66,6 +66,10 @@ seconds:
   description: How long the restore took.
   returned: when restored
   type: float
+tool_seconds:
+  description: How long the service's own tools took of that.
+  returned: when restored
+  type: float
 """
 
 from ansible_collections.janus.backup.plugins.module_utils._service_module import run_restore

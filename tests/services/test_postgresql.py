@@ -71,6 +71,7 @@ def test_a_server_comes_back_equal_and_a_second_restore_changes_nothing(
     fresh = start("another")  # it gets the archive's password with its roles
     first = workbench.restore(**access(fresh))
     assert first["changed"], first
+    assert 0 < first["tool_seconds"] <= first["seconds"]
     assert workbench.differences(**access(fresh)) == []
     assert not workbench.restore(**access(fresh))["changed"]
     assert query(fresh, "SELECT count(*) FROM pg_roles WHERE rolname = 'app'") == "1"

@@ -49,6 +49,13 @@ options:
     description: Directory in which a quiesced service is noted until it is resumed.
     type: path
     default: /var/lib/janus-backup
+  destinations:
+    description:
+      - Where the job's backups go, as paths and URLs.
+      - A service that could hold one of them refuses to be backed up into itself.
+    type: list
+    elements: str
+    default: []
 """
 
     CHECKS = r"""

@@ -129,14 +129,11 @@ class Server:
             connection.close()
 
 
-def server(
-    service: dict[str, Any],
-    product: str,
-    port: int,
-    headers: dict[str, str],
-    timeout: float = 600,
-) -> Server:
-    """Given a service, what it is called, its usual port and headers to send, return its Server.
+def endpoint(
+    service: dict[str, Any], product: str, port: int
+) -> tuple[str, tuple[str, int], ssl.SSLContext | None]:
+    """Given a service, what it is called and its usual port, return how to call it in a sentence,
+    its address and port, and the TLS to speak there, if any.
 
     options tls and ca_file say whether to speak TLS, and which certificates to trust instead of
     the system's. The name in the certificate counts only for a service that is addressed by a name
@@ -157,7 +154,21 @@ def server(
         context.check_hostname = not docker
     address = (host, service.get("port") or port)
     place = service["container"] if docker else f"{address[0]}:{address[1]}"
-    return Server(f"{product} in {place}", address, headers, context, timeout)
+    return f"{product} in {place}", address, context
+
+
+def server(
+    service: dict[str, Any],
+    product: str,
+    port: int,
+    headers: dict[str, str],
+    timeout: float = 600,
+) -> Server:
+    """Given a service, what it is called, its usual port and headers to send, return its Server,
+    found as `endpoint` does.
+    """
+    place, address, context = endpoint(service, product, port)
+    return Server(place, address, headers, context, timeout)
 
 
 def refused(error: BackupError) -> bool:

@@ -35,6 +35,7 @@ _ACCESS: dict[str, Any] = {
     "password_file": {"type": "path", "no_log": False},
     "job": {"type": "str", "default": "manual"},
     "state_directory": {"type": "path", "default": "/var/lib/janus-backup"},
+    "destinations": {"type": "list", "elements": "str", "default": []},
 }
 
 

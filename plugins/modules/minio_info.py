@@ -19,6 +19,7 @@ requirements:
 extends_documentation_fragment:
   - janus.backup.service
   - janus.backup.service.attributes
+  - janus.backup.service.checks
 options:
   checksums:
     description: Whether to compute the data checksums, which reads every version of every object.
@@ -98,9 +99,14 @@ differences:
   returned: with O(compare_with)
   type: list
   elements: str
+checks:
+  description: For each check its name, its target, and why it failed, null when it passed.
+  returned: with O(checks)
+  type: list
+  elements: dict
 seconds:
-  description: How long computing the checksums took.
-  returned: with O(checksums) or O(compare_with)
+  description: How long computing the checksums and asking the checks took.
+  returned: with O(checksums), O(compare_with) or O(checks)
   type: float
 """
 

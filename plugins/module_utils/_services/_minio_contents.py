@@ -1,16 +1,14 @@
 # Copyright: the janus.backup developers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an S3 server holds: its buckets and their settings, every version of every object, and, on
-MinIO, users, groups, policies and access keys.
+"""What an S3 server holds: its buckets and their settings, and every version of every
+object.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import io
 import json
-import zipfile
 from collections.abc import Iterator
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -31,17 +29,7 @@ from ansible_collections.janus.backup.plugins.module_utils._services import (
 # In the order in which a restore sets them before and after it puts objects.
 BEFORE = ("policy", "tagging", "encryption", "cors")
 AFTER = ("object-lock", "lifecycle")
-_ADMIN = "/minio/admin/v3"
-# What changes when an import writes an entry again, and is no part of it.
-_BOOKKEEPING = ("updatedAt", "version")
-_IAM = {
-    "policies.json": "policy",
-    "users.json": "user",
-    "groups.json": "group",
-    "svcaccts.json": "access key",
-    "user_mappings.json": "policies of user",
-    "group_mappings.json": "policies of group",
-}
+ADMIN = "/minio/admin/v3"
 
 
 def is_minio(api: access.Api) -> bool:
@@ -58,7 +46,7 @@ def is_minio(api: access.Api) -> bool:
 
 def information(api: access.Api) -> dict[str, Any]:
     """Given a MinIO, return what it tells of its servers, drives and use of space."""
-    told: dict[str, Any] = json.loads(api.ask("GET", f"{_ADMIN}/info"))
+    told: dict[str, Any] = json.loads(api.ask("GET", f"{ADMIN}/info"))
     return told
 
 
@@ -72,6 +60,13 @@ def folders(api: access.Api, bucket: str, prefix: str = "") -> list[str]:
     query = {"list-type": "2", "delimiter": "/", "prefix": prefix, "encoding-type": "url"}
     found = _entries(api.ask("GET", f"/{bucket}", query), "CommonPrefixes")
     return [unquote_plus(entry["Prefix"]) for entry in found]
+
+
+def keys(api: access.Api, bucket: str, prefix: str) -> list[str]:
+    """Given a bucket and how keys begin, return the first 1000 of them."""
+    query = {"list-type": "2", "prefix": prefix, "encoding-type": "url"}
+    found = _entries(api.ask("GET", f"/{bucket}", query), "Contents")
+    return [unquote_plus(entry["Key"]) for entry in found]
 
 
 def versions(api: access.Api, bucket: str, minio: bool) -> Iterator[dict[str, Any]]:
@@ -176,7 +171,7 @@ def _settings(api: access.Api, bucket: str, minio: bool) -> dict[str, str]:
     if status and status[0].get("Status"):
         found["versioning"] = status[0]["Status"]
     if minio:
-        told = json.loads(api.ask("GET", f"{_ADMIN}/get-bucket-quota", {"bucket": bucket}))
+        told = json.loads(api.ask("GET", f"{ADMIN}/get-bucket-quota", {"bucket": bucket}))
         if size := told.get("size") or told.get("quota"):
             found["quota"] = str(size)
     return found
@@ -186,42 +181,13 @@ def set_setting(api: access.Api, bucket: str, name: str, value: str) -> None:
     """Given a bucket and a setting as `settings` has it, make it so."""
     if name == "quota":
         quota = json.dumps({"quota": int(value), "size": int(value), "quotatype": "hard"})
-        api.ask("PUT", f"{_ADMIN}/set-bucket-quota", {"bucket": bucket}, body=quota.encode())
+        api.ask("PUT", f"{ADMIN}/set-bucket-quota", {"bucket": bucket}, body=quota.encode())
         return
     if name == "versioning":
         value = f"<VersioningConfiguration><Status>{value}</Status></VersioningConfiguration>"
     body = value.encode()
     md5 = base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
     api.ask("PUT", f"/{bucket}", {name: ""}, {"content-md5": md5}, body)
-
-
-def users(api: access.Api, minio: bool) -> bytes:
-    """Given a server, return a MinIO's export of users, groups, policies and access keys, secrets
-    included: a ZIP file. Nothing of another server.
-    """
-    return api.ask("GET", f"{_ADMIN}/export-iam") if minio else b""
-
-
-def set_users(api: access.Api, exported: bytes) -> None:
-    """Given an empty MinIO and an export, import it. Raise BackupError if some of it failed."""
-    told = json.loads(api.ask("PUT", f"{_ADMIN}/import-iam-v2", body=exported) or b"{}")
-    failed = {kind: names for kind, names in (told.get("failed") or {}).items() if names}
-    if failed:
-        raise BackupError(f"{api.place} did not import {canonical(failed)}")
-
-
-def of_users(exported: bytes) -> Checksums:
-    """Given an export, return the checksum of each entry, its secret included."""
-    found: Checksums = {}
-    if not exported:
-        return found
-    with zipfile.ZipFile(io.BytesIO(exported)) as archive:
-        for path in archive.namelist():
-            kind = _IAM.get(path.rpartition("/")[2])
-            for name, entry in (json.loads(archive.read(path)) if kind else {}).items():
-                kept = {key: value for key, value in entry.items() if key not in _BOOKKEEPING}
-                found[f"{kind} {canonical(name)}"] = {"digest": digest(_sorted(kept))[:32]}
-    return found
 
 
 def of_bucket(bucket: str, values: dict[str, str]) -> Checksums:
@@ -238,19 +204,19 @@ def _plain(value: str) -> Any:
     """Return JSON or XML as plain data, in which neither spelling nor name spaces matter."""
     if value.lstrip().startswith("<"):
         return _tree(ElementTree.fromstring(value))
-    return _sorted(json.loads(value))
+    return ordered(json.loads(value))
 
 
 def _tree(element: ElementTree.Element) -> Any:
     return [_tag(element), (element.text or "").strip(), [_tree(child) for child in element]]
 
 
-def _sorted(value: Any) -> Any:
+def ordered(value: Any) -> Any:
     """Return plain data with every list of texts in order: such lists are sets here."""
     if isinstance(value, dict):
-        return {key: _sorted(item) for key, item in value.items()}
+        return {key: ordered(item) for key, item in value.items()}
     if isinstance(value, list):
-        return sorted((_sorted(item) for item in value), key=canonical)
+        return sorted((ordered(item) for item in value), key=canonical)
     return value
 
 

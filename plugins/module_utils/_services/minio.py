@@ -9,6 +9,7 @@ and are the same. Where clients go on writing it is tried again, and in the end 
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -43,10 +44,14 @@ from ansible_collections.janus.backup.plugins.module_utils._services import (
 from ansible_collections.janus.backup.plugins.module_utils._services import (
     _minio_survey as survey,
 )
+from ansible_collections.janus.backup.plugins.module_utils._services import (
+    _minio_users as users,
+)
 
 LIBRARIES = ()
 DUMP_HELPER: dict[str, Any] = {"volumes": "rw", "network": False}
 RESTORE_HELPER: dict[str, Any] = {"volumes": "rw", "network": False}
+SMOKE = "buckets"
 _LISTING = "objects.jsonl"
 _SETTINGS = "settings.json"
 _USERS = "iam.zip"
@@ -131,7 +136,7 @@ def dump(
     with survey.remembered(service) as known:
         for _attempt in range(_ATTEMPTS):
             before = None if exact else mirrors.moment(api)
-            settings, users = contents.settings(api, minio), contents.users(api, minio)
+            settings, export = contents.settings(api, minio), users.exported(api, minio)
             entries = _server(service).listed(before)
             if mirror:
                 found, read = survey.look(api, entries, listing, known, mirror.fetch, mirror.holds)
@@ -140,17 +145,17 @@ def dump(
                 drives.link(helper, token["trees"])
             count += read
             same = found == survey.identity(_server(service).listed(before))
-            bracketed = same and _state(settings, users) == _state_now(api, minio)
+            bracketed = same and _state(settings, export) == _state_now(api, minio)
             if bracketed:
                 break
         known.finish()
-    summed = checksums.of_listing(listing, exact) | _state(settings, users)
+    summed = checksums.of_listing(listing, exact) | _state(settings, export)
     trees = [_mirror(service)]
     _http.keep_certificates(service, directory)
     if mirror:
         mirror.sweep(listing)
         write_atomically(directory / _SETTINGS, json.dumps(settings, indent=1))
-        (directory / _USERS).write_bytes(users)
+        (directory / _USERS).write_bytes(export)
     else:
         trees = [drives.on_host(service, tree["tree"]) for tree in token["trees"].values()]
         write_atomically(directory / _DRIVES, json.dumps(token["trees"]))
@@ -166,6 +171,25 @@ def checksum(service: dict[str, Any]) -> Checksums:
     """Given a service, return the checksums of its data as of now."""
     server = _server(service)
     return checksums.of_server(server, _exact(service)) | _state_now(server.api, server.minio)
+
+
+def query(service: dict[str, Any], target: str | None, text: str) -> Any:
+    """Given a service, return its `buckets`; of a bucket the first 1000 `keys` that begin with what
+    follows, their `count`, or the `content` of the object of that key.
+
+    Raise BackupError if the server refuses, or something else is asked.
+    """
+    api = access.Api(service)
+    verb, _space, rest = text.strip().partition(" ")
+    if target is None and verb == "buckets":
+        return contents.buckets(api)
+    if target is not None and verb in ("keys", "count"):
+        keys = contents.keys(api, target, rest)
+        return keys if verb == "keys" else len(keys)
+    if target is not None and verb == "content" and rest:
+        part = {"range": "bytes=0-99999"}
+        return api.ask("GET", f"/{target}/{rest}", headers=part).decode(errors="replace")
+    raise BackupError(f"{text} is none of buckets, or, of a bucket, keys, count and content")
 
 
 def restore(
@@ -190,8 +214,8 @@ def restore(
                 )
             mirrors.empty(api, minio)
     if not exact:
-        if users := (directory / _USERS).read_bytes():
-            contents.set_users(api, users)
+        if export := (directory / _USERS).read_bytes():
+            users.bring(api, export)
         mirrors.fill(api, directory, directory / "data")
         return
     trees = json.loads((directory / _DRIVES).read_text(encoding="utf-8"))
@@ -209,8 +233,10 @@ def _exact(service: dict[str, Any]) -> bool:
 def _server(service: dict[str, Any]) -> survey.Server:
     api = access.Api(service)
     minio, unseen = contents.is_minio(api), {}
-    if _exact(service):
-        unseen = drives.hidden(service, drives.of(contents.information(api), api.place))
+    if _exact(service) or (minio and service["runtime"] == "docker"):
+        # the method s3 goes without where the drives are out of reach
+        with contextlib.suppress(*([] if _exact(service) else [BackupError])):
+            unseen = drives.hidden(service, drives.of(contents.information(api), api.place))
     return survey.Server(api, minio, unseen)
 
 
@@ -218,12 +244,12 @@ def _mirror(service: dict[str, Any]) -> Path:
     return _in_place.tree(Path(service["state_directory"]) / "mirror", service, "data")
 
 
-def _state(settings: dict[str, dict[str, str]], users: bytes) -> Checksums:
-    found = contents.of_users(users)
+def _state(settings: dict[str, dict[str, str]], export: bytes) -> Checksums:
+    found = users.checksums(export)
     for bucket, values in settings.items():
         found |= contents.of_bucket(bucket, values)
     return found
 
 
 def _state_now(api: access.Api, minio: bool) -> Checksums:
-    return _state(contents.settings(api, minio), contents.users(api, minio))
+    return _state(contents.settings(api, minio), users.exported(api, minio))

@@ -18,7 +18,7 @@ from testinfra.host import Host
 
 ROOT = Path(__file__).resolve().parents[3]
 SCENARIO = os.environ["MOLECULE_SCENARIO_NAME"]
-CONTAINERS = {"postgresql", "redis", "rabbitmq", "qdrant", "neo4j"}
+CONTAINERS = {"postgresql", "redis", "rabbitmq", "qdrant", "neo4j", "minio"}
 SERVICES = {*CONTAINERS, "files"}
 
 

@@ -19,10 +19,16 @@ from ansible_collections.janus.backup.plugins.module_utils._checksum import (
     digest,
 )
 from ansible_collections.janus.backup.plugins.module_utils._services import (
+    _minio_access as access,
+)
+from ansible_collections.janus.backup.plugins.module_utils._services import (
     _minio_contents as contents,
 )
 from ansible_collections.janus.backup.plugins.module_utils._services import (
     _minio_survey as survey,
+)
+from ansible_collections.janus.backup.plugins.module_utils._services import (
+    _minio_users as users,
 )
 
 # Up to so many versions of a bucket each has a checksum of its own.
@@ -55,6 +61,19 @@ def of_server(server: survey.Server, exact: bool) -> Checksums:
         )
         found.update(_of_bucket(bucket, entries, count <= LIMIT, exact))
     return found
+
+
+def of_state(settings: dict[str, dict[str, str]], export: bytes) -> Checksums:
+    """Given the settings of all buckets and the export of users, return their checksums."""
+    found = users.checksums(export)
+    for bucket, values in settings.items():
+        found |= contents.of_bucket(bucket, values)
+    return found
+
+
+def of_state_now(api: access.Api, minio: bool) -> Checksums:
+    """Given a server, return the checksums of all but its objects as of now."""
+    return of_state(contents.settings(api, minio), users.exported(api, minio))
 
 
 def _of_bucket(

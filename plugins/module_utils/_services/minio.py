@@ -145,11 +145,13 @@ def dump(
                 drives.link(helper, token["trees"])
             count += read
             same = found == survey.identity(_server(service).listed(before))
-            bracketed = same and _state(settings, export) == _state_now(api, minio)
+            bracketed = same and checksums.of_state(settings, export) == checksums.of_state_now(
+                api, minio
+            )
             if bracketed:
                 break
         known.finish()
-    summed = checksums.of_listing(listing, exact) | _state(settings, export)
+    summed = checksums.of_listing(listing, exact) | checksums.of_state(settings, export)
     trees = [_mirror(service)]
     _http.keep_certificates(service, directory)
     if mirror:
@@ -170,7 +172,9 @@ def dump(
 def checksum(service: dict[str, Any]) -> Checksums:
     """Given a service, return the checksums of its data as of now."""
     server = _server(service)
-    return checksums.of_server(server, _exact(service)) | _state_now(server.api, server.minio)
+    return checksums.of_server(server, _exact(service)) | checksums.of_state_now(
+        server.api, server.minio
+    )
 
 
 def query(service: dict[str, Any], target: str | None, text: str) -> Any:
@@ -242,14 +246,3 @@ def _server(service: dict[str, Any]) -> survey.Server:
 
 def _mirror(service: dict[str, Any]) -> Path:
     return _in_place.tree(Path(service["state_directory"]) / "mirror", service, "data")
-
-
-def _state(settings: dict[str, dict[str, str]], export: bytes) -> Checksums:
-    found = users.checksums(export)
-    for bucket, values in settings.items():
-        found |= contents.of_bucket(bucket, values)
-    return found
-
-
-def _state_now(api: access.Api, minio: bool) -> Checksums:
-    return _state(contents.settings(api, minio), users.exported(api, minio))

@@ -71,7 +71,7 @@ def keys(api: access.Api, bucket: str, prefix: str) -> list[str]:
 
 def versions(api: access.Api, bucket: str, minio: bool) -> Iterator[dict[str, Any]]:
     """Given a bucket, yield each version of each object and each delete marker, the newest of a
-    key first: {bucket, key, version, etag, size, modified, latest, marker, tags, metadata}.
+    key first: {bucket, key, version, etag, size, modified, marker, tags, metadata}.
 
     The last two are None where a listing does not tell them, as only MinIO's does.
     """
@@ -114,7 +114,6 @@ def _version(bucket: str, element: ElementTree.Element, marker: bool, told: bool
         "etag": text.get("ETag", "").strip('"'),
         "size": int(text.get("Size") or 0),
         "modified": text["LastModified"],
-        "latest": text.get("IsLatest") == "true",
         "marker": marker,
         "tags": text.get("UserTags", "") if told else None,
         "metadata": {_tag(item).lower(): item.text or "" for item in fields.get("UserMetadata", [])}
@@ -135,7 +134,6 @@ def present(api: access.Api, bucket: str, key: str) -> dict[str, Any] | None:
                 "etag": (answer.getheader("etag") or "").strip('"'),
                 "size": int(answer.getheader("content-length") or 0),
                 "modified": modified.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-                "latest": True,
                 "marker": False,
                 "tags": None,
                 "metadata": None,

@@ -80,15 +80,23 @@ def _start(entry: dict[str, Any]) -> datetime:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def extract(reach: dict[str, Any], repository: str, archive: str, path: Path) -> Path:
-    """Given an archive and an empty directory, extract it there and return where its manifest is.
+def extract(
+    reach: dict[str, Any],
+    repository: str,
+    archive: str,
+    path: Path,
+    services: list[str] | None = None,
+) -> Path:
+    """Given an archive and an empty directory, extract it there, all of it or its manifest and what
+    it has of some services. Return where the manifest is.
 
     Raise BackupError if it cannot be extracted or holds no manifest, or more than one.
     """
     private_directory(path)
     if any(path.iterdir()):
         raise BackupError(f"refusing to extract into {path}: it is not empty")
-    _borg.run(reach, ["extract", f"{repository}::{archive}"], directory=path)
+    wanted = [f"sh:staging/*/{name}" for name in (_manifest.NAME, *services)] if services else []
+    _borg.run(reach, ["extract", f"{repository}::{archive}", *wanted], directory=path)
     manifests = list(path.glob(f"staging/*/{_manifest.NAME}"))
     if len(manifests) != 1:
         raise BackupError(f"archive {archive} holds {len(manifests)} manifests instead of one")

@@ -37,6 +37,11 @@ options:
     description: What the names of the wanted archives begin with, usually C(<node>-<job>).
     type: str
     required: true
+  services:
+    description: Names of the services to extract, with the manifest. The whole archive when empty.
+    type: list
+    elements: str
+    default: []
   path:
     description: Directory to extract into. It must be empty or absent.
     type: path
@@ -110,6 +115,7 @@ def main() -> None:
             "repository": {"type": "str", "required": True},
             "archive": {"type": "str", "default": "latest"},
             "prefix": {"type": "str", "required": True},
+            "services": {"type": "list", "elements": "str", "default": []},
             "path": {"type": "path", "required": True},
             "passphrase_file": {"type": "path", "required": True, "no_log": False},
             "base_directory": {"type": "path", "required": True},
@@ -128,7 +134,8 @@ def main() -> None:
         if not module.check_mode:
             started = time.monotonic()
             path = Path(module.params["path"])
-            source = _archive.extract(access, repository, archive["name"], path)
+            services = module.params["services"]
+            source = _archive.extract(access, repository, archive["name"], path, services)
             result["seconds"] = round(time.monotonic() - started, 3)
             result["path"] = str(source)
             result["images"] = str(source.parent.parent / "images" / source.name)

@@ -7,7 +7,8 @@ Each fault is what a drill must find although everything else about the archive 
 `replace TEXT OTHER` changes a text in a dumped file and records the new sha256, so that only the
 data checksums can tell; `forge ARCHIVE` gives the dumps the data checksums of another archive;
 `flip` damages one byte of an artefact; `omit TABLE` dumps without a table; `edit` changes the
-manifest; `nothing` only makes an archive that retention does not know. Prints the archive's name.
+manifest; `older SERVICE VERSION` says that a service had another image, with an older version;
+`nothing` only makes an archive that retention does not know. Prints the archive's name.
 """
 
 from __future__ import annotations
@@ -78,6 +79,13 @@ def edit(staging: Path, manifest: dict[str, Any]) -> None:
     path.write_text(path.read_text(encoding="utf-8").replace('"rows":', '"rows":1', 1))
 
 
+def older(staging: Path, manifest: dict[str, Any], service: str, version: str) -> None:
+    """Say that a service had another image and an older version."""
+    record = manifest["services"][service]
+    record["tools"]["server"] = version
+    record["container"]["image"]["id"] = "sha256:another"
+
+
 def main() -> None:
     """Plant the fault named on the command line."""
     fault, *arguments = sys.argv[1:]
@@ -94,7 +102,7 @@ def main() -> None:
             for name, record in manifest["services"].items():
                 if record["status"] == "dumped":
                     record["artefacts"] = _manifest.artefacts(staging / name, staging)
-        if fault in ("replace", "omit", "forge"):
+        if fault in ("replace", "omit", "forge", "older"):
             _manifest.seal(staging / _manifest.NAME, manifest)
         moment = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%S%f")
         planted = f"planted-{fault}-{moment}"

@@ -162,3 +162,25 @@ def run_info(implementation: ModuleType, options: dict[str, Any]) -> None:
         module.exit_json(**result)
     except BackupError as error:
         module.fail_json(msg=f"{module.params['name']}: {error}", exception=traceback.format_exc())
+
+
+def run_settings(implementation: ModuleType, options: dict[str, Any]) -> None:
+    """Given what brings a service's settings back (`missing`, `bring_back`) and its own options,
+    have a service that runs on restored data get them.
+    """
+    module = _module(options, {"source": {"type": "path", "required": True}})
+    try:
+        service = _service(module, implementation)
+        source = Path(module.params["source"])
+        record = _manifest.record(source, service["name"])
+        if sentences := _manifest.damaged(source, record):
+            raise BackupError("; ".join(sentences))
+        directory = source / service["name"]
+        found = implementation.missing(service, directory)
+        result: dict[str, Any] = {"changed": bool(found), "differences": found}
+        result["diff"] = {"before": "".join(f"{each}\n" for each in found), "after": ""}
+        if found and not module.check_mode:
+            implementation.bring_back(service, directory)
+        module.exit_json(**result)
+    except BackupError as error:
+        module.fail_json(msg=f"{module.params['name']}: {error}", exception=traceback.format_exc())

@@ -127,12 +127,13 @@ def _version_obstacles(
 
 def _space_obstacles(state: Path, attributes: dict[str, Any], size: int, data: int) -> list[str]:
     engine_root = Path(_container.client().api.info()["DockerRootDir"])
+    wanted = {
+        engine_root if mount["Type"] == "volume" else Path(mount["Source"]).parent
+        for mount in _twin.data(attributes)
+    }
+    places = [(place, int(max(data, size) * _SPARE)) for place in sorted(wanted)]
     needs: dict[int, tuple[Path, int]] = {}
-    places = {_existing(_journal.directory(state)): size}
-    for mount in _twin.data(attributes):
-        place = engine_root if mount["Type"] == "volume" else Path(mount["Source"]).parent
-        places[place] = int(max(data, size) * _SPARE)
-    for place, needed in places.items():
+    for place, needed in [(_existing(_journal.directory(state)), size), *places]:
         device = place.stat().st_dev
         first, already = needs.get(device, (place, 0))
         needs[device] = (first, already + needed)

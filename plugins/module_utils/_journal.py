@@ -24,7 +24,7 @@ from ansible_collections.janus.backup.plugins.module_utils._files import (
 )
 
 KEY = "janus_backup_restore"  # the file is handed to a playbook as its variables
-PROVEN, REVERTED = "done", "reverted"
+PROVEN, REVERTED, DISCARDING = "done", "reverted", "discard"
 
 
 def directory(state: Path) -> Path:

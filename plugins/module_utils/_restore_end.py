@@ -32,6 +32,9 @@ from ansible_collections.janus.backup.plugins.module_utils._files import remove_
 def end(state: Path, journal: dict[str, Any]) -> None:
     """Given an open restore, close it. Raise BackupError if something resists; again and again."""
     run, container = journal["run"], journal["service"]["container"]
+    if journal["phase"] == _journal.DISCARDING:
+        importlib.import_module(journal["undo"]["module"]).discard(journal["undo"]["token"])
+        journal = _journal.enter(state, run, _journal.PROVEN, discarded=True)
     proven = journal["phase"] == _journal.PROVEN
     if not proven:
         if journal.get("undo"):
@@ -62,7 +65,7 @@ def main() -> int:
         try:
             if not arguments.data_only:
                 end(arguments.state, journal)
-            elif journal["phase"] != _journal.PROVEN:
+            elif journal["phase"] not in (_journal.PROVEN, _journal.DISCARDING):
                 _exchange.put_back(journal.get("pairs", []))
         except (BackupError, OSError) as error:
             sys.stderr.write(f"ending {journal['run']}: {error}\n")

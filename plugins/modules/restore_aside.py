@@ -12,7 +12,7 @@ short_description: Decide what becomes of the data that a restore kept aside
 description:
   - Removes it for good, or marks the restore as not proven after all, so that
     C(janus-backup-restore-end.service) puts the old data back in its place and removes what was
-    restored.
+    restored. Parts of a service are removed by that unit as well.
   - Refuses when a later restore of the same service was not undone before.
 version_added: 0.1.0
 author: The janus.backup developers (@janus)
@@ -76,6 +76,8 @@ def wanted(journal: dict[str, Any], state: str) -> bool:
         if state == "back":
             raise BackupError("its old data was removed for good")
         return False
+    if journal.get("undo"):
+        return True
     if state == "back" and not all(_exchange.exchanged(pair) for pair in journal["pairs"]):
         raise BackupError("what it restored is no longer in place")
     return True
@@ -102,6 +104,8 @@ def main() -> None:
         if result["changed"] and not module.check_mode:
             if module.params["state"] == "back":
                 _journal.enter(state, run, "check", open=True)
+            elif journal.get("undo"):
+                _journal.enter(state, run, _journal.DISCARDING, open=True)
             else:
                 result["removed"] = _twin.remove_data(journal["service"]["container"], run)
                 _journal.write(state, {**journal, "discarded": True})

@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
+
+from ansible_collections.janus.backup.plugins.module_utils._services import _postgresql_parts
 
 PASSWORD = "p:w\\d é"  # what a password file has to escape
 SEED = r"""
@@ -215,3 +218,79 @@ def test_an_ordinary_user_is_refused_in_one_sentence(
     assert refused["failed"]
     assert "is not a superuser" in refused["msg"]
     assert workbench.helpers() == []
+
+
+def part(
+    workbench: Any, access: Any, live: Any, twin: Any, kind: str, path: str, **more: Any
+) -> Any:
+    """Restore a part from a twin, as a restore of its own that somebody else ends."""
+    noted = {"run": workbench.job, "state_directory": str(workbench.folder / "state")}
+    plan = {"service": {"name": "postgresql", "container": live.name}}
+    workbench.module("restore_journal", phase="asked", plan=plan, **noted)
+    given = access(live)
+    both = {"twin": twin.name, "twin_password_file": given["password_file"]}
+    result = workbench.module("postgresql_part", kind=kind, path=path, **given, **both, **more)
+    text = (workbench.folder / "state/restore" / f"{workbench.job}.json").read_text()
+    return result, json.loads(text)["janus_backup_restore"].get("undo", {}).get("token")
+
+
+@pytest.fixture
+def restored(seeded: Any, start: Any, workbench: Any, access: Any) -> Any:
+    workbench.dump(**access(seeded))
+    fresh = start("another")
+    assert workbench.restore(**access(fresh))["changed"]
+    return fresh
+
+
+def test_parts_come_back_beside_and_in_the_place_of_the_present_ones(
+    seeded: Any, restored: Any, start: Any, workbench: Any, access: Any
+) -> None:
+    live = start()
+    workbench.restore(**access(live))
+    query(live, "DELETE FROM item WHERE id > 400")
+    query(live, "CREATE TABLE later ()")
+    beside, _token = part(
+        workbench, access, live, restored, "table", "janus/public.item", as_name="old items"
+    )
+    assert beside["restored"] == "old items", beside
+    assert query(live, 'SELECT count(*) FROM "old items".item') == "500"
+    again, _token = part(
+        workbench, access, live, restored, "table", "janus/public.item", as_name="old items"
+    )
+    assert "there is a schema old items in janus already" in again["msg"]
+    refused, _token = part(workbench, access, live, restored, "table", "janus/public.item")
+    assert "cannot take the place" in refused["msg"]
+    assert query(live, "SELECT count(*) FROM item") == "400"
+
+
+def test_a_database_takes_the_place_of_the_present_one_and_goes_again(
+    seeded: Any, restored: Any, start: Any, workbench: Any, access: Any
+) -> None:
+    live = start()
+    workbench.restore(**access(live))
+    query(live, "DELETE FROM item WHERE id > 400")
+    result, token = part(workbench, access, live, restored, "database", "janus")
+    assert result["restored"] == "janus", result
+    assert query(live, "SELECT count(*) FROM item") == "500"
+    for _again in range(2):
+        _postgresql_parts.undo(token)
+        assert query(live, "SELECT count(*) FROM item") == "400"
+    every = query(live, "SELECT count(*) FROM pg_database WHERE datname LIKE 'janus%'")
+    assert every == "1"
+
+
+def test_a_schema_on_which_something_depends_stays(
+    seeded: Any, restored: Any, start: Any, workbench: Any, access: Any
+) -> None:
+    live = start()
+    workbench.restore(**access(live))
+    query(live, 'CREATE VIEW outside AS SELECT FROM "a ""b"" c"."ü"')
+    path = 'janus/a "b" c'
+    refused, _token = part(workbench, access, live, restored, "schema", path)
+    assert "there depend on it: " in refused["msg"], refused
+    query(live, "DROP VIEW outside")
+    result, token = part(workbench, access, live, restored, "schema", path)
+    assert result["restored"] == 'a "b" c', result
+    _postgresql_parts.discard(token)
+    schemas = "SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'a \"b\" c%'"
+    assert query(live, schemas) == "1"

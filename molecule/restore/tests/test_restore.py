@@ -69,7 +69,7 @@ def nothing_is_left(node: Host) -> None:
     kept = {
         f"{journal['run']}-0"
         for journal in ended
-        if journal["phase"] == "done" and not journal.get("discarded")
+        if journal["phase"] == "done" and journal.get("pairs") and not journal.get("discarded")
     }
     assert made(node, "volume ls") == kept
 
@@ -101,7 +101,7 @@ def test_a_plan_changes_nothing(node: Host, play: Any, good: dict[str, str], dam
     assert "replaces  the data of container janus-postgresql" in output
     assert "changed=0" in output
     refused = play("restore", expect=1, restore="postgresql").stdout
-    assert "nothing was changed; to replace the data of postgresql" in refused
+    assert "nothing was changed; to go on with postgresql" in refused
     assert (
         "nothing was changed"
         in play("restore", expect=1, restore="postgresql", confirm="redis").stdout
@@ -206,9 +206,11 @@ def test_after_a_power_failure_before_the_proof_the_old_data_is_back(
 
 
 @contextlib.contextmanager
-def interrupted(node: Host, play: Any, phase: str, archive: str) -> Iterator[str]:
+def interrupted(node: Host, play: Any, phase: str, archive: str, part: str = "") -> Iterator[str]:
     """Begin a restore, stop its processes once it is in a phase, and yield its unit."""
     arguments = {"restore": "postgresql", "archive": archive, "confirm": "postgresql"}
+    if part:
+        arguments |= {"part": part, "confirm": f"postgresql/{part}"}
     found: list[Any] = []
     run = threading.Thread(
         target=lambda: found.append(play("restore", expect=None, **arguments).returncode)
@@ -255,6 +257,73 @@ def test_after_all_that_the_next_restore_succeeds_and_its_old_data_can_be_discar
     assert query(node, ROWS) == good["rows"]
     play("restore", discard=journals(node)[-1]["run"])
     assert not made(node, "volume ls")
+    nothing_is_left(node)
+
+
+def test_a_table_comes_back_beside_the_present_one(
+    node: Host, play: Any, good: dict[str, str]
+) -> None:
+    part = {"part": "table:debian/debian.package", "as": "yesterday"}
+    query(node, "SET session_replication_role = replica; DELETE FROM debian.maintenance")
+    wanted = {"restore": "postgresql", "archive": good["archive"], **part}
+    confirm = "postgresql/table:debian/debian.package"
+    assert f"-e confirm={confirm}" in play("restore", expect=1, **wanted).stdout
+    play("restore", confirm=confirm, **wanted)
+    assert query(node, ROWS.replace("debian.package", "yesterday.package")) == good["rows"]
+    assert query(node, "SELECT count(*) FROM debian.maintenance") == "0"
+    assert (
+        "there is a schema yesterday in debian already"
+        in play("restore", expect=1, confirm=confirm, **wanted).stdout
+    )
+    nothing_is_left(node)
+
+
+def test_a_database_takes_the_place_of_the_present_one_and_goes_again(
+    node: Host, play: Any, good: dict[str, str]
+) -> None:
+    query(node, "DROP SCHEMA yesterday CASCADE")
+    maintained = "SELECT count(*) > 0 FROM debian.maintenance"
+    part = "database:debian"
+    arguments = {"restore": "postgresql", "archive": good["archive"], "part": part}
+    play("restore", confirm=f"postgresql/{part}", **arguments)
+    assert query(node, maintained) == "t"
+    assert query(node, ROWS) == good["rows"]
+    run = journals(node)[-1]
+    assert query(node, maintained, run["aside"]) == "f"
+    play("restore", undo=run["run"])
+    assert query(node, maintained) == "f"
+    with interrupted(node, play, "copy", good["archive"], part=part) as unit:
+        node.check_output(f"systemctl kill --signal=KILL --kill-whom=all {unit}")
+    assert query(node, maintained) == "f"
+    assert not databases(node) - {"debian"}
+    play("restore", confirm=f"postgresql/{part}", **arguments)
+    play("restore", discard=journals(node)[-1]["run"])
+    assert query(node, maintained) == "t"
+    assert not databases(node) - {"debian"}
+    nothing_is_left(node)
+
+
+def databases(node: Host) -> set[str]:
+    """Return the names of all databases that begin with debian."""
+    named = "SELECT datname FROM pg_database WHERE starts_with(datname, $$debian$$)"
+    return set(query(node, named, "template1").splitlines())
+
+
+def test_keys_of_redis_take_the_place_of_the_present_ones(
+    node: Host, play: Any, good: dict[str, str]
+) -> None:
+    redis = f"docker exec janus-redis {REDIS}"
+    pattern = f"{node.check_output(f'{redis} randomkey').strip().partition(':')[0]}:*"
+    count = f"{redis} eval 'return #redis.call(\"KEYS\", ARGV[1])' 0 '{pattern}'"
+    before = node.check_output(count)
+    forget = 'for _, k in ipairs(redis.call("KEYS", ARGV[1])) do redis.call("DEL", k) end'
+    node.check_output(f"{redis} eval '{forget}' 0 '{pattern}'")
+    node.check_output(f"{redis} set '{pattern.replace('*', 'wrong')}' 1")
+    part = f"keys:0/{pattern}"
+    play("restore", restore="redis", archive=good["archive"], part=part, confirm=f"redis/{part}")
+    assert node.check_output(count) == before
+    play("restore", undo=journals(node)[-1]["run"])
+    assert node.check_output(count).split()[-1] == "1"
     nothing_is_left(node)
 
 

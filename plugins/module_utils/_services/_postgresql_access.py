@@ -69,6 +69,13 @@ def where(service: dict[str, Any]) -> list[str]:
     return [f"--host={host}", f"--port={port}", f"--username={service['user']}", "--no-password"]
 
 
+def conninfo(database: str) -> str:
+    """Given a database's name, return the argument of --dbname that means it and nothing else."""
+    # A plain --dbname that holds "=" or a URI prefix would be read as a connection string.
+    value = database.replace("\\", "\\\\").replace("'", "\\'")
+    return f"dbname='{value}'"
+
+
 @contextlib.contextmanager
 def pgpass(service: dict[str, Any]) -> Iterator[dict[str, str]]:
     """Yield the environment that leads the tools to a password file, gone again afterwards."""

@@ -38,7 +38,7 @@ def of_data(session: access.Session) -> Checksums:
         fields = dict(field.partition("=")[::2] for field in line.split(","))
         named = int(fields["keys"]) - int(fields["expires"]) <= NAMED_KEYS
         session.command("SELECT", name.removeprefix("db"))
-        found |= _of_database(session, f"database {name.removeprefix('db')}", named)
+        found |= of_database(session, f"database {name.removeprefix('db')}", named)
     for library in session.command("FUNCTION", "LIST", "WITHCODE"):
         parts = _mapping(library)
         name = printable(parts[b"library_name"])
@@ -68,7 +68,10 @@ def _mapping(flat: list[Any]) -> dict[bytes, Any]:
     return dict(zip(flat[::2], flat[1::2], strict=True))
 
 
-def _of_database(session: access.Session, place: str, named: bool) -> Checksums:
+def of_database(session: access.Session, place: str, named: bool) -> Checksums:
+    """Given a session in a database and its name, return the checksums of all keys in it, each of
+    its own if they are to be named.
+    """
     found: Checksums = {}
     seen: set[bytes] = set()  # SCAN may name a key twice
     for keys in _scanned(session, seen):

@@ -274,16 +274,10 @@ def _dump_database(
             f"--snapshot={snapshot}",
             f"--lock-wait-timeout={options.get('lock_timeout', 60)}s",
             f"--file={target}",
-            f"--dbname={_conninfo(name)}",
+            f"--dbname={access.conninfo(name)}",
         ],
         environment,
     )
-
-
-def _conninfo(database: str) -> str:
-    # A plain --dbname that holds "=" or a URI prefix would be read as a connection string.
-    value = database.replace("\\", "\\\\").replace("'", "\\'")
-    return f"dbname='{value}'"
 
 
 def _setvals(helper: Helper, target: Path, scratch: Path) -> str:

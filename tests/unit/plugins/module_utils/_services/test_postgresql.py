@@ -7,6 +7,9 @@ import pytest
 
 from ansible_collections.janus.backup.plugins.module_utils._errors import BackupError
 from ansible_collections.janus.backup.plugins.module_utils._services import (
+    _postgresql_access as access,
+)
+from ansible_collections.janus.backup.plugins.module_utils._services import (
     _postgresql_checksums as checksums,
 )
 from ansible_collections.janus.backup.plugins.module_utils._services import postgresql
@@ -65,4 +68,4 @@ def test_a_role_that_had_no_password_gets_none(line: str, taken: str) -> None:
 
 
 def test_a_database_name_cannot_pose_as_a_connection_string() -> None:
-    assert postgresql._conninfo("a=1 'b'") == r"dbname='a=1 \'b\''"
+    assert access.conninfo("a=1 'b'") == r"dbname='a=1 \'b\''"

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from ansible_collections.janus.backup.plugins.module_utils._services import _redis_parts
 
 PROJECT = Path(__file__).parents[2]
 SEED = PROJECT / "molecule" / "seed" / "redis.py"
@@ -363,3 +366,86 @@ def test_a_wrong_password_and_a_stopped_container_are_one_sentence(
         f"redis: container {redis.name} is not running: exited"
     )
     assert not (workbench.folder / "redis").exists()
+
+
+@pytest.fixture
+def pair(start: Callable[..., Any], workbench: Any) -> tuple[Any, Any]:
+    """A server in which something went wrong, and a twin with what it was."""
+    live, twin = start(*AOF), start(*AOF)
+    cli(twin, "EVAL", "for n=1,250 do redis.call('SET','user:'..n,'right') end return 1", "0")
+    cli(twin, "HSET", "cart:1", "apples", "3")
+    cli(twin, "SET", "brief", "soon", "EX", "5000")
+    cli(live, "SET", "user:1", "wrong")
+    cli(live, "SET", "user:new", "later")
+    cli(live, "SET", "other", "untouched")
+    noted = {"run": workbench.job, "state_directory": str(workbench.folder / "state")}
+    plan = {"service": {"name": "redis", "container": live.name}}
+    workbench.module("restore_journal", phase="asked", plan=plan, **noted)
+    return live, twin
+
+
+def part(workbench: Any, pair: tuple[Any, Any], kind: str, path: str, **more: Any) -> Any:
+    """Restore a part from the twin; return the module's result and what was remembered."""
+    live, twin = pair
+    given = {"container": live.name, "twin": twin.name, "kind": kind, "path": path, **more}
+    result = workbench.module("redis_part", **given)
+    text = (workbench.folder / "state/restore" / f"{workbench.job}.json").read_text()
+    return result, json.loads(text)["janus_backup_restore"].get("undo", {}).get("token")
+
+
+def everything(container: Any) -> str:
+    """Return all that a server holds, but for the time that keys still have."""
+    script = (
+        "local found = {} for n = 0, 15 do redis.call('SELECT', n) "
+        "local keys = redis.call('KEYS', '*') table.sort(keys) for _, key in ipairs(keys) do "
+        "found[#found + 1] = n .. key .. redis.sha1hex(redis.call('DUMP', key)) end end "
+        "return table.concat(found, ' ')"
+    )
+    return cli(container, "EVAL", script, "0")
+
+
+def test_keys_take_the_place_of_the_present_ones_and_go_again(
+    workbench: Any, pair: tuple[Any, Any]
+) -> None:
+    live = pair[0]
+    before = everything(live)
+    result, token = part(workbench, pair, "keys", "0/user:*")
+    assert result.get("objects") == 250, result
+    assert cli(live, "GET", "user:1").strip() == "right"
+    assert cli(live, "EXISTS", "user:new").strip() == "0"
+    assert cli(live, "GET", "other").strip() == "untouched"
+    assert cli(live, "-n", token["aside"], "GET", "user:new").strip() == "later"
+    for _again in range(2):
+        _redis_parts.undo(token)
+        assert everything(live) == before
+
+
+def test_a_database_takes_the_place_of_the_present_one_and_the_old_one_is_discarded(
+    workbench: Any, pair: tuple[Any, Any]
+) -> None:
+    live, twin = pair
+    result, token = part(workbench, pair, "database", "0")
+    assert result.get("objects") == 252, result
+    assert cli(live, "-n", token["aside"], "GET", "other").strip() == "untouched"
+    assert int(cli(live, "TTL", "brief")) > 4000
+    for _again in range(2):
+        _redis_parts.discard(token)
+        assert everything(live) == everything(twin)
+
+
+def test_keys_come_beside_the_present_ones_or_not_at_all(
+    workbench: Any, pair: tuple[Any, Any]
+) -> None:
+    live = pair[0]
+    before = everything(live)
+    refused, _token = part(workbench, pair, "keys", "0/user:*", as_name="0")
+    assert "has no empty database 0" in refused["msg"]
+    refused, token = part(workbench, pair, "keys", "0/nosuch:*")
+    assert "the archive has no nosuch:* in database 0" in refused["msg"]
+    _redis_parts.undo(token)
+    assert everything(live) == before
+    result, token = part(workbench, pair, "keys", "0/cart:*", as_name="7")
+    assert result.get("restored") == "database 7", result
+    assert cli(live, "-n", "7", "HGET", "cart:1", "apples").strip() == "3"
+    _redis_parts.undo(token)
+    assert everything(live) == before

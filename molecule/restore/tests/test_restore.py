@@ -20,7 +20,7 @@ from testinfra.host import Host
 ROOT = Path(__file__).resolve().parents[3]
 SCENARIO = os.environ["MOLECULE_SCENARIO_NAME"]
 JOURNALS = "/var/lib/janus-backup/restore"
-ROWS = "SELECT count(*), sum(hashtextextended(p::text, 0)::numeric) FROM debian.package p"
+ROWS = "SELECT count(*), sum(hashtextextended(p::text, 0)::numeric) FROM debian.stock p"
 REDIS = "redis-cli --no-auth-warning -a seeded-redis-secret"
 PHASES = ["extract", "build", "restore", "compare", "swap", "check"]
 
@@ -84,11 +84,10 @@ def good(node: Host, play: Any) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def damaged(node: Host, good: dict[str, str], play: Any) -> str:
     """The rows after a wrong DELETE, which the next backup archives in all innocence."""
-    some = "SELECT ctid FROM debian.package LIMIT 9"
+    some = "SELECT ctid FROM debian.stock LIMIT 9"
     query(
         node,
-        "SET session_replication_role = replica; "
-        f"DELETE FROM debian.package WHERE ctid IN ({some})",
+        f"SET session_replication_role = replica; DELETE FROM debian.stock WHERE ctid IN ({some})",
     )
     rows = query(node, ROWS)
     assert rows != good["rows"]
@@ -122,7 +121,8 @@ def test_what_a_wrong_delete_took_comes_back_and_can_go_again(
     assert query(node, ROWS) == good["rows"]
     nothing_is_left(node)
     (line,) = [line for line in output.splitlines() if "extract" in line and "compare" in line]
-    print(f"\nRTO postgresql: {line.strip()} beside {raw_seconds(node):.1f} s of pg_restore alone")
+    phases = line.strip().strip('",')
+    print(f"\nRTO postgresql: {phases}; {raw_seconds(node):.1f} s of pg_restore alone")
     play("restore", undo=journals(node)[-1]["run"])
     assert query(node, ROWS) == damaged
     nothing_is_left(node)
@@ -263,13 +263,13 @@ def test_after_all_that_the_next_restore_succeeds_and_its_old_data_can_be_discar
 def test_a_table_comes_back_beside_the_present_one(
     node: Host, play: Any, good: dict[str, str]
 ) -> None:
-    part = {"part": "table:debian/debian.package", "as": "yesterday"}
+    part = {"part": "table:debian/debian.stock", "as": "yesterday"}
     query(node, "SET session_replication_role = replica; DELETE FROM debian.maintenance")
     wanted = {"restore": "postgresql", "archive": good["archive"], **part}
-    confirm = "postgresql/table:debian/debian.package"
+    confirm = "postgresql/table:debian/debian.stock"
     assert f"-e confirm={confirm}" in play("restore", expect=1, **wanted).stdout
     play("restore", confirm=confirm, **wanted)
-    assert query(node, ROWS.replace("debian.package", "yesterday.package")) == good["rows"]
+    assert query(node, ROWS.replace("debian.stock", "yesterday.stock")) == good["rows"]
     assert query(node, "SELECT count(*) FROM debian.maintenance") == "0"
     assert (
         "there is a schema yesterday in debian already"

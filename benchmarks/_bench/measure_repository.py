@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +28,15 @@ RANDOM_GOAL, LOCAL_GOAL = 0.35, 0.05
 
 
 class Days:
-    """The same days in every repository: seconds and growth of each, in the order of days."""
+    """The same days in every repository: seconds and growth of each, by day."""
 
     def __init__(
         self, services: dict[str, Service], folder: Path, programs: dict[str, str]
     ) -> None:
         self.services, self.folder, self.programs = services, folder, programs
         self.places: dict[str, Any] = {}
-        self.seconds: dict[str, list[float]] = {}
-        self.growth: dict[str, list[float]] = {}
+        self.seconds: dict[str, dict[int, float]] = {}
+        self.growth: dict[str, dict[int, float]] = {}
         self.moved: list[float] = []
         self._add("janus.backup", repositories.Borg(programs["borg"], self._own("janus")))
         self._add("restic", repositories.Restic(programs.get("restic", ""), self._own("restic")))
@@ -66,16 +67,20 @@ class Days:
         if getattr(place, "program", "installed"):
             place.create()
             self.places[name] = place
-            self.seconds[name], self.growth[name] = [], []
+            self.seconds[name], self.growth[name] = {}, {}
 
-    def next(self, day: int, local: bool) -> None:
-        """Let a day go by: change, dump, give it to each repository, another first each day."""
+    def next(self, day: int, local: bool, thrifty: bool) -> None:
+        """Let a day go by: change, dump, give it to each repository, another first each day.
+        On a thrifty day those are left out that store all anew each day, and take long for it.
+        """
         if day > 1:
             for service in self.services.values():
                 bulk.change(service, day, local)
         dumping = {name: timed(service.dump) for name, service in self.services.items()}
         names = list(self.places)
         for name in names[day % len(names) :] + names[: day % len(names)]:
+            if thrifty and isinstance(self.places[name], repositories.Tarballs):
+                continue
             before = self.places[name].size() if day > 1 else 0
             only = ("postgresql",) if name.endswith("PostgreSQL") else tuple(self.services)
             sources = [self.services[service].bench.staging for service in only]
@@ -85,9 +90,9 @@ class Days:
                 seconds += sum(dumping.values())
             elif name == "janus.backup, PostgreSQL":
                 seconds += dumping["postgresql"]
-            self.seconds[name].append(round(seconds, 3))
-            self.growth[name].append(self.places[name].size() - before)
-            megabytes = self.growth[name][-1] / 1e6
+            self.seconds[name][day] = round(seconds, 3)
+            self.growth[name][day] = self.places[name].size() - before
+            megabytes = self.growth[name][day] / 1e6
             print(f"    day {day}: {name} {megabytes:.1f} MB in {seconds:.1f} s", flush=True)
         self.moved.append(self.sync())
 
@@ -122,7 +127,7 @@ def measure(
         folder.mkdir(mode=0o700)
         days = Days(services, folder, programs)
         for day in range(1, 2 + 2 * rounds):
-            days.next(day, local=day > 1 + rounds)
+            days.next(day, day > 1 + rounds, thrifty=day not in (1, 2, 2 + rounds))
         staged = sum(tools.size_of(service.bench.staging) for service in services.values())
         before = days.places["janus.backup"].size()
         names = {path.name: path.stat().st_size for path in segments(days)}
@@ -133,7 +138,8 @@ def measure(
     details = {
         "staged_mb": round(staged / 1e6),
         "days": {
-            name: [round(value / 1e6, 2) for value in days.growth[name]] for name in days.growth
+            name: {day: round(value / 1e6, 2) for day, value in grown.items()}
+            for name, grown in days.growth.items()
         },
         "seconds": days.seconds,
         "moved_mb": [round(value / 1e6, 2) for value in days.moved],
@@ -152,16 +158,21 @@ def figures(
     days: Days, rounds: int, staged: float, written: float, compacted: float
 ) -> list[Figure]:
     """Return the figures that the days give."""
-    spread, local = slice(1, 1 + rounds), slice(1 + rounds, 1 + 2 * rounds)
+    spread, local = range(2, 2 + rounds), range(2 + rounds, 2 + 2 * rounds)
+    later = [*spread, *local]
     ours, postgresql = "janus.backup", "janus.backup, PostgreSQL"
 
-    def megabytes(name: str, part: slice) -> list[float]:
-        return [round(value / 1e6, 3) for value in days.growth[name][part]]
+    def megabytes(name: str, part: Sequence[int]) -> list[float]:
+        grown = days.growth[name]
+        return [round(grown[day] / 1e6, 3) for day in part if day in grown]
+
+    def seconds(name: str, part: Sequence[int]) -> list[float]:
+        return [days.seconds[name][day] for day in part]
 
     result = []
     for part, words, goal in ((spread, "spread", RANDOM_GOAL), (local, "recent", LOCAL_GOAL)):
         what = f"day-2 growth, 1 % changed ({words})"
-        first = megabytes(ours, slice(0, 1))
+        first = megabytes(ours, [1])
         result.append(
             Figure(f"growth-{words}", what, "MB", megabytes(ours, part), "day 1", first, goal=goal)
         )
@@ -188,9 +199,9 @@ def figures(
             "day-2-time",
             "day-2 time, dumps one after the other and archive",
             "s",
-            days.seconds[ours][spread],
+            seconds(ours, spread),
             "day 1",
-            days.seconds[ours][:1],
+            seconds(ours, [1]),
             goal=0.5,
         )
     )
@@ -200,12 +211,12 @@ def figures(
                 f"time-{name.partition(',')[0]}",
                 "day-2 time, PostgreSQL alone, with data checksums",
                 "s",
-                days.seconds[postgresql][1:],
+                seconds(postgresql, later),
                 name.removesuffix(", PostgreSQL"),
-                days.seconds[name][1:],
+                seconds(name, later),
             )
         )
-    growth = [math.fsum(days.growth[ours][1:])]
+    growth = [math.fsum(days.growth[ours][day] for day in later)]
     moved = [math.fsum(days.moved[1:])]
     result += [
         Figure(

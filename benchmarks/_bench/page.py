@@ -114,13 +114,13 @@ def _goals(size: str, figures: list[Figure]) -> str:
 
 
 def _short(label: str) -> str:
-    return label if len(label) <= 62 else f"{label[:61]}…"
+    return label if len(label) <= 56 else f"{label[:55]}…"
 
 
 def _growth(size: str, entry: dict[str, Any]) -> str:
-    rounds, days = entry["rounds"], entry["details"]["days"]
+    spread, days = range(2, 2 + entry["rounds"]), entry["details"]["days"]
     values = {
-        name: statistics.median(grown[1 : 1 + rounds])
+        name: statistics.median(grown[str(day)] for day in spread if str(day) in grown)
         for name, grown in days.items()
         if not name.startswith("chunks")
     }

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-WIDTH, LABEL, VALUE = 860, 400, 110
+WIDTH, LABEL, VALUE = 900, 430, 110
 ROW, BAR, MARGIN, TITLE = 26, 16, 16, 44
 COLOURS = {"good": "#2a7f62", "bad": "#c0562b", "ours": "#2a5d9f", "other": "#8c97a5"}
 STYLE = """\
@@ -48,11 +48,12 @@ def bars(title: str, entries: Sequence[Bar], mark: float | None = None) -> str:
         cut = entry.length > top
         length = max(min(entry.length, top) * scale, 1)
         words = f"{entry.words} …" if cut else entry.words
+        behind = begin + max(length, (mark or 0) * scale) + 6  # never on the line
         parts += [
             f'<text x="{begin - 8}" y="{y + 13}" text-anchor="end">{escape(entry.label)}</text>',
             f'<rect x="{begin}" y="{y}" width="{length:.1f}" height="{BAR}" rx="2"'
             f' fill="{COLOURS[entry.colour]}"/>',
-            f'<text x="{begin + length + 6:.1f}" y="{y + 13}">{escape(words)}</text>',
+            f'<text x="{behind:.1f}" y="{y + 13}">{escape(words)}</text>',
         ]
     if mark is not None:
         x = begin + mark * scale

@@ -107,7 +107,8 @@ def _goals(size: str, figures: list[Figure]) -> str:
     for figure in figures:
         assert figure.bound
         used = figure.value / figure.bound
-        label = figure.what if not figure.against else f"{figure.what} / {figure.against}"
+        against = figure.against.partition(" (")[0]
+        label = f"{figure.what} / {against}" if against else figure.what
         colour = "good" if figure.met else "bad"
         entries.append(Bar(_short(label), used, f"{used * 100:.0f} %", colour))
     return bars(f"How much of each goal is used up, size {size} (line: the goal)", entries, 1.0)

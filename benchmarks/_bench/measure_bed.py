@@ -5,6 +5,7 @@ playbook that provisions both, each beside the same by hand.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -55,7 +56,15 @@ def node(*command: str, stdin: str = "", **environment: str) -> str:
     return done.stdout
 
 
-def playbook(name: str, log: str, *arguments: str, **environment: str) -> str:
+@dataclass(frozen=True)
+class Said:
+    """What a playbook said, and which of its tasks took longest."""
+
+    text: str
+    slowest: dict[str, float]
+
+
+def playbook(name: str, log: str, *arguments: str, **environment: str) -> Said:
     """Run a playbook against the bed and return what it said. Raise RuntimeError if it fails."""
     LOGS.mkdir(parents=True, exist_ok=True)
     inventories = [f"--inventory={FOLDER}/inventory.yml", f"--inventory={PROJECT}/inventories/demo"]
@@ -66,20 +75,41 @@ def playbook(name: str, log: str, *arguments: str, **environment: str) -> str:
         "ANSIBLE_PIPELINING": "1",
         **environment,
     }
-    path = LOGS / f"{log}.log"
+    path, said, moments = LOGS / f"{log}.log", [], []
     reports = f"--extra-vars=reports={PROJECT}/build/benchmarks/reports"
-    with path.open("w", encoding="utf-8") as sink:
-        done = subprocess.run(
-            ["ansible-playbook", *inventories, reports, *arguments, name],
-            cwd=PROJECT,
-            env={**os.environ, **settings},
-            stdout=sink,
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
-    if done.returncode != 0:
+    with subprocess.Popen(
+        ["ansible-playbook", *inventories, reports, *arguments, name],
+        cwd=PROJECT,
+        env={**os.environ, **settings},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        assert process.stdout
+        for line in process.stdout:
+            said.append(line)
+            moments.append(time.monotonic())
+    path.write_text("".join(said), encoding="utf-8")
+    if process.returncode != 0:
         raise RuntimeError(f"{name} failed, see {path}")
-    return path.read_text(encoding="utf-8")
+    return Said("".join(said), slowest(said, moments))
+
+
+def slowest(lines: Sequence[str], moments: Sequence[float], count: int = 8) -> dict[str, float]:
+    """Given a playbook's lines and when each was printed, return the tasks that took longest.
+
+    What a task prints comes with its end, and its name before: it lasts until the next name.
+    """
+    begun = [
+        (line[6:].rstrip(" *\n").rstrip("]"), moment)
+        for line, moment in zip(lines, moments, strict=True)
+        if line.startswith(("TASK [", "PLAY RECAP"))
+    ]
+    took: dict[str, float] = {}
+    for (name, moment), (_next, end) in itertools.pairwise(begun):
+        took[name] = took.get(name, 0) + end - moment
+    ordered = sorted(took.items(), key=lambda item: -item[1])
+    return {name: round(seconds, 1) for name, seconds in ordered[:count]}
 
 
 def services() -> list[dict[str, Any]]:
@@ -187,12 +217,13 @@ class Night:
         return {name: float(value) for name, value in re.findall(r"^(\w+) ([\d.]+)$", said, re.M)}
 
 
-def provision(log: str) -> tuple[float, int]:
-    """Run site.yml; return its seconds and how many tasks changed something."""
+def provision(log: str) -> tuple[float, int, dict[str, float]]:
+    """Run site.yml; return its seconds, how many tasks changed something, and the slowest."""
     began = time.monotonic()
     said = playbook("janus.backup.site", log)
     seconds = time.monotonic() - began
-    return seconds, sum(int(number) for number in re.findall(r"changed=(\d+)", said))
+    changed = sum(int(number) for number in re.findall(r"changed=(\d+)", said.text))
+    return seconds, changed, said.slowest
 
 
 def measure(size: str, rounds: int, tools: dict[str, str]) -> tuple[list[Figure], dict[str, Any]]:
@@ -208,7 +239,7 @@ def measure(size: str, rounds: int, tools: dict[str, str]) -> tuple[list[Figure]
 
 
 def _measure(size: str, rounds: int, night: Night) -> tuple[list[Figure], dict[str, Any]]:
-    first, _changed = provision("site-first")
+    first, _changed, _slowest = provision("site-first")
     again = [provision("site-again") for _round in range(rounds)]
     print(f"    site.yml {first:.1f} s, again {again[-1][0]:.1f} s", flush=True)
     # Neither side's first run counts: images are saved, repositories checked for the first time.
@@ -227,6 +258,7 @@ def _measure(size: str, rounds: int, night: Night) -> tuple[list[Figure], dict[s
             nights[name] += taken
         for name, noted in night.status()["services"].items():
             inside.setdefault(name, []).append(noted["seconds"])
+    night.product("databases")  # this job's first run has checks of its own
     by_hand_nights = {name: list(values) for name, values in night.by_hand_seconds.items()}
     only = interleaved(
         {
@@ -278,10 +310,10 @@ def _measure(size: str, rounds: int, night: Night) -> tuple[list[Figure], dict[s
             "site-again",
             "site.yml, second run",
             "s",
-            [round(seconds, 2) for seconds, _changed in again],
+            [round(seconds, 2) for seconds, *_rest in again],
             "first run",
             [round(first, 2)],
-            note=f"{sum(changed for _seconds, changed in again)} tasks changed anything",
+            note=f"{sum(changed for _seconds, changed, _slowest in again)} tasks changed anything",
         ),
         Figure(
             "memory",
@@ -304,6 +336,7 @@ def _measure(size: str, rounds: int, night: Night) -> tuple[list[Figure], dict[s
     details = {
         "dump_seconds": inside,
         "by_hand_seconds": by_hand_nights,
+        "site_again_slowest": again[-1][2],
         "bytes": {name: noted["bytes"] for name, noted in night.status()["services"].items()},
     }
     return figures, details

@@ -63,7 +63,10 @@ def _section(size: str, found: dict[str, Any], plots: Path) -> list[str]:
         (plots / name).write_text(text, encoding="utf-8")
         parts.append(f"![Growth of a repository on a day, size {size}](benchmarks/{name})\n")
     for group in groups:
-        parts += [f"### {GROUPS[group]}\n", table(figures[group]), _about(found[group])]
+        parts += [f"### {GROUPS[group]}\n", table(figures[group])]
+        if "by_hand_seconds" in found[group]["details"]:
+            parts.append(where_time_goes(found[group]["details"]))
+        parts.append(_about(found[group]))
     return parts
 
 
@@ -84,6 +87,23 @@ def table(figures: list[Figure]) -> str:
         if figure.note:
             notes.append(f"- {figure.what}: {figure.note}.")
     return "\n".join([*lines, "", *notes, *([""] if notes else [])])
+
+
+def where_time_goes(details: dict[str, Any]) -> str:
+    """Return what each service took in a nightly run, and the slowest tasks of site.yml."""
+    lines = [
+        "| a night | MB | dumped, proved and hashed beside the others, s | its own tool alone, s |",
+        "|---|---|---|---|",
+    ]
+    for name, seconds in details["dump_seconds"].items():
+        alone = details["by_hand_seconds"].get(name)
+        by_hand = f"{statistics.median(alone):.1f}" if alone else ""
+        lines.append(
+            f"| {name} | {details['bytes'][name] / 1e6:.0f} | {statistics.median(seconds):.1f} |"
+            f" {by_hand} |"
+        )
+    tasks = ", ".join(f"{name} {took} s" for name, took in details["site_again_slowest"].items())
+    return "\n".join([*lines, "", f"The slowest tasks of a second `site.yml`: {tasks}.", ""])
 
 
 def _amount(value: float, unit: str) -> str:

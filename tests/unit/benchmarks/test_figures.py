@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
-from _bench import page, plot, results
+from _bench import measure_bed, page, plot, results
 from _bench.figures import GROUPS, Figure, interleaved
 
 
@@ -90,3 +90,10 @@ def test_bars_are_as_long_as_their_values() -> None:
         if 'rx="2"' in part
     ]
     assert lengths[0] == pytest.approx(2 * lengths[1])
+
+
+def test_a_task_lasts_until_the_next_one_is_named() -> None:
+    lines = ["PLAY [a] ***\n", "TASK [one : x] ***\n", "ok: [h]\n", "TASK [two] ***\n", "ok\n"]
+    lines += ["TASK [one : x] ***\n", "PLAY RECAP ***\n", "h : ok=3 changed=0\n"]
+    found = measure_bed.slowest(lines, [0, 1, 1.5, 3, 3, 7, 8, 8])
+    assert found == {"two": 4, "one : x": 3}

@@ -16,6 +16,8 @@ from urllib.parse import quote
 
 import pytest
 
+from ansible_collections.janus.backup.plugins.module_utils._services import _qdrant_parts
+
 SEEDS = Path(__file__).parents[2] / "molecule" / "seed"
 KEY = "a key with 'quotes' & more"
 READ_KEY = "one that may only read"
@@ -357,3 +359,50 @@ def test_a_stopped_container_is_one_clear_sentence(start_server, workbench, acce
     result = workbench.dump(**access(server))
     assert result["failed"]
     assert result["msg"] == f"qdrant: container {server.container.name} is not running: exited"
+
+
+def part(workbench, access, live, twin, path, **more):
+    """Restore a collection from a twin; return the module's result and what was remembered."""
+    noted = {"run": workbench.job, "state_directory": str(workbench.folder / "state")}
+    plan = {"service": {"name": "qdrant", "container": live.container.name}}
+    workbench.module("restore_journal", phase="asked", plan=plan, **noted)
+    given = access(live)
+    both = {"twin": twin.container.name, "twin_password_file": given["password_file"]}
+    options = {"kind": "collection", "path": path, **more}
+    result = workbench.module("qdrant_part", **given, **both, **options)
+    text = (workbench.folder / "state/restore" / f"{workbench.job}.json").read_text()
+    return result, json.loads(text)["janus_backup_restore"].get("undo", {}).get("token")
+
+
+def test_a_collection_comes_back_beside_the_present_one_or_by_its_alias(
+    seeded, start_server, workbench, access
+):
+    live = start_server()
+    live.container.wait_healthy(180)
+    live.seed(packages="50")
+    aliases = live.ask("GET", "/aliases")["aliases"]
+    alias, name = aliases[0]["alias_name"], aliases[0]["collection_name"]
+    wanted = seeded.ask("POST", f"/collections/{quote(name)}/points/count", {})["count"]
+    before = sorted(each["name"] for each in live.ask("GET", "/collections")["collections"])
+
+    def points(collection):
+        return live.ask("POST", f"/collections/{quote(collection)}/points/count", {})["count"]
+
+    assert points(name) != wanted
+    beside, token = part(workbench, access, live, seeded, name, as_name="yesterday")
+    assert beside.get("restored") == "yesterday", beside
+    assert points("yesterday") == wanted
+    taken, _token = part(workbench, access, live, seeded, name, as_name="yesterday")
+    assert "has a collection yesterday already" in taken["msg"]
+    refused, _token = part(workbench, access, live, seeded, name)
+    assert "is no alias in the archive" in refused["msg"]
+    _qdrant_parts.undo(token)
+
+    result, token = part(workbench, access, live, seeded, alias)
+    assert (result.get("restored"), result.get("aside")) == (alias, name), result
+    assert points(alias) == wanted
+    for _again in range(2):
+        _qdrant_parts.undo(token)
+        assert live.ask("GET", "/aliases")["aliases"] == aliases
+        found = live.ask("GET", "/collections")["collections"]
+        assert sorted(each["name"] for each in found) == before

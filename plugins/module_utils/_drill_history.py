@@ -143,7 +143,9 @@ def _fingerprint(key: Path) -> str:
 
 def _keygen(*arguments: str, stdin: bytes = b"") -> str:
     try:
-        done = subprocess.run(["ssh-keygen", *arguments], input=stdin, capture_output=True)
+        done = subprocess.run(
+            ["ssh-keygen", *arguments], input=stdin, capture_output=True, check=False
+        )
     except FileNotFoundError as error:
         raise BackupError("there is no ssh-keygen on this host") from error
     if done.returncode != 0:

@@ -33,7 +33,7 @@ def exchange(one: Path, other: Path) -> None:
             f"cannot exchange {one} with {other}: {os.strerror(cause)}"
             + (" (a mount point cannot be renamed)" if cause == errno.EBUSY else "")
         )
-    for parent in {one.parent, other.parent}:
+    for parent in sorted({one.parent, other.parent}):
         descriptor = os.open(parent, os.O_RDONLY)
         try:
             os.fsync(descriptor)

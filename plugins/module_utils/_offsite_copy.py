@@ -18,7 +18,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from ansible_collections.janus.backup.plugins.module_utils import _borg, _offsite_place, _rclone
 from ansible_collections.janus.backup.plugins.module_utils._errors import BackupError
@@ -114,16 +114,16 @@ def _locked(access: dict[str, Any], repository: Path) -> Iterator[subprocess.Pop
         stderr=subprocess.PIPE,
         text=True,
     ) as holder:
-        assert holder.stdin
-        assert holder.stdout
-        assert holder.stderr
+        told, said, held = (
+            cast(IO[str], pipe) for pipe in (holder.stdout, holder.stderr, holder.stdin)
+        )
         try:
-            if holder.stdout.readline() != "locked\n":
-                said = " ".join(holder.stderr.read().split())
-                raise _offsite_place.LaterError(f"cannot lock {repository}: {said}", "busy")
+            if told.readline() != "locked\n":
+                cause = " ".join(said.read().split())
+                raise _offsite_place.LaterError(f"cannot lock {repository}: {cause}", "busy")
             yield holder
         finally:
-            holder.stdin.close()
+            held.close()
             holder.stdin = None
 
 

@@ -6,11 +6,8 @@ file and is in nothing that is said.
 
 from __future__ import annotations
 
-import http.client
 import sys
 import time
-import urllib.error
-import urllib.request
 
 from ansible_collections.janus.backup.plugins.module_utils._errors import BackupError
 from ansible_collections.janus.backup.plugins.module_utils._files import read_secret
@@ -27,21 +24,24 @@ def send(url_file: str | None, signal: str, body: str = "") -> bool:
     """
     if not url_file:
         return False
+    import requests
+
     cause: object = ""
     for attempt in range(_ATTEMPTS):
         try:
-            request = urllib.request.Request(
-                f"{read_secret(url_file).rstrip('/')}/{signal}", data=body.encode(), method="POST"
-            )
-            with urllib.request.urlopen(request, timeout=_SECONDS):
+            url = f"{read_secret(url_file).rstrip('/')}/{signal}"
+            answer = requests.post(url, data=body.encode(), timeout=_SECONDS)
+            if answer.ok:
                 return True
-        except urllib.error.HTTPError as error:
-            cause = f"{error.code} {error.reason}"
-        except (OSError, http.client.HTTPException) as error:
-            cause = getattr(error, "reason", None) or type(error).__name__
-        except (BackupError, ValueError) as error:
-            cause = error if isinstance(error, BackupError) else "its URL is none"
+            cause = f"{answer.status_code} {answer.reason}"
+        except BackupError as error:
+            cause = error
             break
+        except ValueError:  # which requests' own errors about a URL are
+            cause = "its URL is none"
+            break
+        except requests.RequestException as error:  # what it says holds the URL
+            cause = type(error).__name__
         if attempt < _ATTEMPTS - 1:
             time.sleep(_PAUSE)
     sys.stderr.write(f"the ping {signal!r} did not reach the check of the drill: {cause}\n")

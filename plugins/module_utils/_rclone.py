@@ -98,8 +98,7 @@ def transfer(config: Path, arguments: list[str]) -> dict[str, Any]:
     words: list[str] = []
     statistics: dict[str, Any] = {}
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, errors="replace") as process:
-        assert process.stderr is not None
-        for line in process.stderr:
+        for line in process.stderr or ():
             entry = _entry(line)
             if "stats" in entry:
                 statistics = entry["stats"]

@@ -25,6 +25,9 @@ options:
     description: Directory of the extracted archive, the one that holds C(manifest.json).
     type: path
     required: true
+  options:
+    description: Redis has none here.
+    type: dict
 """
 
 EXAMPLES = r"""

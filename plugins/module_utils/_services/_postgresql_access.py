@@ -24,7 +24,7 @@ def place(service: dict[str, Any]) -> str:
 
 
 def connect(
-    service: dict[str, Any], database: str = "template1", pins: dict[str, str] = checksums.PINS
+    service: dict[str, Any], database: str = "template1", pins: dict[str, str] | None = None
 ) -> Any:
     import psycopg2
 
@@ -42,7 +42,8 @@ def connect(
             connect_timeout=10,
             application_name="janus.backup",
             options=" ".join(
-                f"-c {key}={value.replace(' ', chr(92) + ' ')}" for key, value in pins.items()
+                f"-c {key}={value.replace(' ', chr(92) + ' ')}"
+                for key, value in (checksums.PINS if pins is None else pins).items()
             ),
         )
     except psycopg2.OperationalError as error:
@@ -52,7 +53,7 @@ def connect(
 
 @contextlib.contextmanager
 def session(
-    service: dict[str, Any], database: str = "template1", pins: dict[str, str] = checksums.PINS
+    service: dict[str, Any], database: str = "template1", pins: dict[str, str] | None = None
 ) -> Iterator[Any]:
     connection = connect(service, database, pins)
     try:

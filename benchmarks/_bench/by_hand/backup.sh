@@ -72,7 +72,9 @@ neo4j() {
     until (exec 3<>"/dev/tcp/$(address neo4j)/7687") 2>/dev/null; do sleep 0.1; done
 }
 
-files() { :; } # archived from where they are
+# Archived from where they are.
+files() { sources+=(/etc/janus); }
+minio() { sources+=("$(docker volume inspect --format '{{.Mountpoint}}' janus-minio)"); }
 
 sources=()
 for service; do
@@ -80,7 +82,6 @@ for service; do
     began=$EPOCHREALTIME
     "$service"
     echo "$service $(/usr/bin/python3 -c "print(round($EPOCHREALTIME - $began, 2))")"
-    if [ "$service" = files ]; then sources=(/etc/janus); fi
 done
 if [ ! -e "$place/borg" ]; then $borg init --encryption=repokey "$place/borg"; fi
 began=$EPOCHREALTIME

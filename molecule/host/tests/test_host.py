@@ -91,10 +91,10 @@ def test_redis_has_its_settings_back_after_a_run_was_killed(node: Host, play: An
     noted = "/var/lib/janus-backup/quiesced/nightly/redis.json"
     changed = f'[ -e {noted} ] && [ -z "$({REDIS} config get save | tail -n 1)" ]'
     node.check_output(
-        f"systemctl start --no-block {NIGHTLY} && until {changed}; do :; done"
+        f"systemctl start --no-block {NIGHTLY}"
+        f" && timeout 300 sh -c 'until {changed}; do :; done'"
         f" && systemctl kill --signal=KILL --kill-whom=all {NIGHTLY}"
-        f" && while systemctl is-active --quiet {NIGHTLY}"
-        f" || [ $(systemctl show -P ActiveState {NIGHTLY}) = deactivating ]; do sleep 0.1; done"
+        f" && timeout 300 sh -c 'until systemctl is-failed --quiet {NIGHTLY}; do sleep 0.1; done'"
     )
     assert node.check_output(f"systemctl show -P Result {NIGHTLY}") == "signal"
     assert _settings(node) == before

@@ -198,8 +198,8 @@ def test_after_a_power_failure_before_the_proof_the_old_data_is_back(
     with interrupted(node, play, "check", good["archive"]):
         assert await_rows(node) == good["rows"]  # the new data is in place, but not yet proven
         subprocess.run(["docker", "kill", f"janus-{SCENARIO}-janus1"], check=True)
-    testbed = [sys.executable, "molecule/testbed.py", "start", SCENARIO, "janus1"]
-    subprocess.run(testbed, check=True, cwd=ROOT)
+        testbed = [sys.executable, "molecule/testbed.py", "start", SCENARIO, "janus1"]
+        subprocess.run(testbed, check=True, cwd=ROOT)
     assert await_rows(node) == damaged
     await_end(node, "janus-backup-restore-end.service")
     nothing_is_left(node)

@@ -127,7 +127,12 @@ test-services: prepared images ## Test dump, restore and kill of each service in
 
 molecule: prepared wheelhouse images ## Run the Molecule scenarios on the test bed
 	@echo "== Molecule scenarios"
-	SCENARIO='$(SCENARIO)' pytest tests/molecule $(BESIDE) --durations=0 $(ARGS)
+ifneq ($(SCENARIO),)
+	SCENARIO='$(SCENARIO)' pytest tests/molecule $(ARGS)
+else
+	pytest tests/molecule -m alone $(ARGS)
+	pytest tests/molecule -m 'not alone' $(BESIDE) --durations=0 $(ARGS)
+endif
 
 test: ## Run all of it, with a timing for each stage
 	scripts/stages.sh $(STAGES)

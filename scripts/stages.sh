@@ -27,9 +27,10 @@ printf '\n===== timings =====\n'
 printf '%s\n' "${summary[@]}"
 printf '%-12s %-6s %5d s\n\n' all '' $((SECONDS - started))
 for stage in "$@"; do
-    # pytest's closing line, where the stage is a pytest run
-    closing=$(grep -E '^=+ .*(passed|failed|error).* =+$' "$logs/$stage.log" | tail -n 1)
-    [ -z "$closing" ] || printf '%-12s %s\n' "$stage" "$closing"
+    # pytest's closing lines, where the stage is one or more pytest runs
+    grep -E '^=+ .*(passed|failed|error).* =+$' "$logs/$stage.log" | while read -r closing; do
+        printf '%-12s %s\n' "$stage" "$closing"
+    done
 done
 if [ ${#failed[@]} -gt 0 ]; then
     printf '\nfailed: %s\n' "${failed[*]}"

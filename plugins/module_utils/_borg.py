@@ -9,11 +9,14 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.janus.backup.plugins.module_utils._errors import BackupError
 
+_LOCKED = 73
+_PATIENCE = 10
 # Borg's modern exit codes (docs/usage/general/return-codes.rst.inc of Borg 1.4).
 _SENTENCES = {
     2: "Borg failed",
@@ -21,7 +24,7 @@ _SENTENCES = {
     15: "the repository is not valid",
     30: "there is no such archive in the repository",
     52: "the passphrase is wrong",
-    73: "another process holds the repository's lock",
+    _LOCKED: "another process holds the repository's lock",
     80: "the connection was closed by the remote host",
 }
 
@@ -33,15 +36,21 @@ def run(access: dict[str, Any], arguments: list[str], directory: Path | None = N
     output is held in memory, so ask for little. Raise BackupError with Borg's own words if it exits
     non-zero.
     """
-    done = subprocess.run(
-        command(access, arguments),
-        env=environment(access),
-        cwd=directory,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    deadline = time.monotonic() + access.get("lock_wait", 600)
+    while True:
+        # Borg looks again after a tenth of the time that it may wait: a minute, of ten.
+        wait = max(0, min(_PATIENCE, round(deadline - time.monotonic())))
+        done = subprocess.run(
+            command({**access, "lock_wait": wait}, arguments),
+            env=environment(access),
+            cwd=directory,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != _LOCKED or time.monotonic() >= deadline:
+            break
     if done.returncode != 0:
         words = " ".join(done.stderr[-2000:].split())
         sentence = _SENTENCES.get(done.returncode, f"borg failed with exit code {done.returncode}")

@@ -54,6 +54,7 @@ def copy(target: dict[str, Any], state: dict[str, Any], accept_loss: bool) -> di
     Raise LaterError or RcloneError if the next window has to do it, BackupError if it must not be
     done.
     """
+    begun = _now()
     left = seconds_left(target["window"], datetime.datetime.now().astimezone())
     if left == 0:
         raise _offsite_place.LaterError(f"not in the window {target['window']}", "waiting")
@@ -81,7 +82,8 @@ def copy(target: dict[str, Any], state: dict[str, Any], accept_loss: bool) -> di
                 "repository_id": identity,
                 "complete": False,
                 "started": _now(),
-                "last_complete": known.get("finished") or known.get("last_complete"),
+                # A bucket asked for that moment shows the copy that is whole.
+                "last_complete": begun if known.get("complete") else known.get("last_complete"),
                 "token": secrets.token_hex(16),
             }
             _offsite_place.mark(target, place, mark)

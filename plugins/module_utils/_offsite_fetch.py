@@ -71,7 +71,7 @@ def _told(
     complete = told.get("last_complete") if told and not told["complete"] else None
     if complete and not wanted and target["type"] == "s3":
         # The last copy broke off, or it is under way: the one before is whole.
-        versions = [f"--s3-version-at={_after(complete)}"]
+        versions = [f"--s3-version-at={complete}"]
         told = _offsite_place.marker(target, place, *versions)
     if told is None:
         past = f" as of {wanted}" if wanted else ""
@@ -81,12 +81,6 @@ def _told(
             f"{target['name']}: that copy did not come to its end; only a check tells what it is\n"
         )
     return told, versions
-
-
-def _after(moment: str) -> str:
-    """Return a second later: the moment was noted before the mark itself was written."""
-    later = datetime.datetime.fromisoformat(moment) + datetime.timedelta(seconds=1)
-    return later.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _utc(moment: str) -> str:

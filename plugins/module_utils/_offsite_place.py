@@ -144,8 +144,10 @@ def _require_immutable(target: dict[str, Any]) -> None:
     except _s3.UnreachableError as error:
         raise LaterError(str(error), "unreachable") from error
     except _s3.RefusedError as error:
-        sentence = _rclone.meaning(str(error))[1]
-        raise BackupError(f"cannot use bucket {bucket}: {sentence} ({error})") from error
+        kind, sentence = _rclone.meaning(str(error))
+        raise _rclone.RcloneError(
+            f"cannot use bucket {bucket}: {sentence} ({error})", kind
+        ) from error
     if target["immutable"] and not days:
         raise BackupError(
             f"bucket {bucket} is not immutable: it needs versioning, object lock and a default "

@@ -117,6 +117,12 @@ def test_a_user_of_a_bucket_can_neither_delete_versions_nor_change_it() -> None:
         assert ("s3:PutObject" in allowed) == ("s3:DeleteObject" in allowed) == writes
 
 
+def test_the_policy_in_the_docs_is_the_one_that_the_role_makes() -> None:
+    text = (Path(__file__).parents[4] / "docs/offsite.md").read_text(encoding="utf-8")
+    written = json.loads(text.partition("```json\n")[2].partition("```")[0])
+    assert written == _offsite_bucket.policy("janus1", True)
+
+
 def target(path: Path, **more: Any) -> dict[str, Any]:
     return {
         "name": "nas",

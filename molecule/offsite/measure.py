@@ -41,7 +41,7 @@ def measure(root: Path, segment: int) -> dict[str, Any]:
     _borg.run(access, ["init", "--encryption=repokey", str(repository)])
     _borg.run(access, ["config", str(repository), "max_segment_size", str(segment << 20)])
     (root / "rclone.conf").touch()
-    target = {
+    target: dict[str, Any] = {
         "name": "copy",
         "type": "path",
         "node": "n",

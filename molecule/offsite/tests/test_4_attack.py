@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -43,6 +44,8 @@ def before(node: Host, back_up: Any, copy: Any, wait: Any) -> str:
     return str(node.check_output("date --utc +%Y-%m-%dT%H:%M:%SZ"))
 
 
+TOMORROW = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
 # What the keys of the node are asked for, straight at the server: (method, path, query, body).
 REQUESTS = {
     "shorten the retention": (
@@ -69,8 +72,7 @@ REQUESTS = {
         "PUT",
         "/janus1/copies/repository/config",
         {"retention": ""},
-        "<Retention><Mode>GOVERNANCE</Mode><RetainUntilDate>2026-01-01T00:00:00Z</RetainUntilDate>"
-        "</Retention>",
+        f"<Retention><Mode>GOVERNANCE</Mode><RetainUntilDate>{TOMORROW}</RetainUntilDate></Retention>",
     ),
     "delete the bucket": ("DELETE", "/janus1", {}, ""),
     "make a user": ("PUT", "/minio/admin/v3/add-user", {"accessKey": "another"}, "x"),

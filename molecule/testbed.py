@@ -31,7 +31,11 @@ def parser() -> argparse.ArgumentParser:
     down = actions.add_parser("down", help="remove a bed: containers, volumes, network, files")
     down.add_argument("bed", metavar="BED")
 
-    for action, summary in (("stop", "power a host off"), ("start", "power a host on")):
+    for action, summary in (
+        ("stop", "power a host off"),
+        ("start", "power a host on"),
+        ("lose", "lose a host with all its data"),
+    ):
         power = actions.add_parser(action, help=summary)
         power.add_argument("bed", metavar="BED")
         power.add_argument("host", metavar="HOST")
@@ -52,6 +56,8 @@ def act(arguments: argparse.Namespace) -> None:
         beds.stop(arguments.bed, arguments.host)
     elif arguments.action == "start":
         beds.start(arguments.bed, arguments.host)
+    elif arguments.action == "lose":
+        beds.lose(arguments.bed, arguments.host)
 
 
 def main() -> int:

@@ -80,6 +80,15 @@ def stop(bed: str, host: str) -> None:
         output("docker", "stop", _existing(bed, host))
 
 
+def lose(bed: str, host: str) -> None:
+    """Lose the host and all that its Docker holds, as in a fire; `up` brings a new one."""
+    with step(f"{host}: lost"):
+        name = _existing(bed, host)
+        output("docker", "rm", "--force", "--volumes", name)
+        output("docker", "volume", "rm", f"{name}-docker")
+        _end_connections(bed)
+
+
 def start(bed: str, host: str) -> None:
     """Power the host on and wait for it; its address may be another one, so write it down."""
     with step(f"{host}: on"):

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Lose the node with all its volumes, make a bare machine the node again, and go on as before."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from testinfra.host import Host
+
+ROOT = Path(__file__).resolve().parents[3]
+SCENARIO = os.environ["MOLECULE_SCENARIO_NAME"]
+SERVICES = ("postgresql", "redis")
+REPOSITORY = "/srv/janus.borg"
+RECOVERY = "/var/lib/janus-backup/recovery"
+BORG = (
+    "BORG_PASSCOMMAND='cat /etc/janus-backup/passphrase' BORG_BASE_DIR=/tmp/borg"
+    " /opt/janus-backup/venv/bin/borg"
+)
+
+
+def _testbed(*arguments: str) -> None:
+    subprocess.run([sys.executable, "molecule/testbed.py", *arguments], check=True, cwd=ROOT)
+
+
+def _await(what: str, condition: Callable[[], Any], seconds: float = 300) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            pytest.fail(f"waited {seconds} s in vain for {what}")
+        time.sleep(0.05)
+
+
+def _archives(drill_host: Host) -> list[str]:
+    listing = drill_host.check_output(f"{BORG} list --short {REPOSITORY}")
+    return [name for name in listing.splitlines() if "-nightly-" in name]
+
+
+def _data(node: Host) -> dict[str, str]:
+    """Return digests of the live data that owe nothing to this collection."""
+    dump = "docker exec janus-postgresql pg_dump --username=janus --data-only debian"
+    keys = "docker exec janus-redis redis-cli --no-auth-warning -a seeded-redis-secret -n"
+    return {
+        "postgresql": node.check_output(
+            f"{dump} | grep -v '^.restrict\\|^.unrestrict' | sha256sum"
+        ),
+        "sizes": " ".join(node.check_output(f"{keys} {number} dbsize") for number in range(16)),
+        "queue": node.check_output(f"{keys} 0 lrange debian:queue:build 0 -1 | sha256sum"),
+    }
+
+
+def _specification(node: Host) -> dict[str, Any]:
+    """Return what of the containers others rely on."""
+    found = {}
+    for name in SERVICES:
+        told = json.loads(node.check_output(f"docker inspect janus-{name}"))[0]
+        networks = told["NetworkSettings"]["Networks"]
+        found[name] = {
+            "hostname": told["Config"]["Hostname"],
+            "environment": sorted(told["Config"]["Env"]),
+            "command": told["Config"]["Cmd"],
+            "image": told["Config"]["Image"],
+            "ports": told["HostConfig"]["PortBindings"],
+            "restart": told["HostConfig"]["RestartPolicy"],
+            "memory": told["HostConfig"]["ShmSize"],
+            "networks": sorted(networks),
+            "mounts": sorted((each["Destination"], each.get("Name")) for each in told["Mounts"]),
+        }
+    return found
+
+
+@pytest.fixture(scope="module")
+def before(play: Any, node: Host) -> dict[str, Any]:
+    """What the node was before it was lost, as of its last backup."""
+    play("backup")
+    return {"data": _data(node), "containers": _specification(node)}
+
+
+@pytest.fixture(scope="module")
+def lost(before: dict[str, Any]) -> None:
+    """The node is gone; a machine with nothing but Docker has its name."""
+    _testbed("lose", SCENARIO, "janus1")
+    _testbed("up", SCENARIO, "janus1", "drill1")
+
+
+def test_a_node_that_is_alive_is_left_alone(before: dict[str, Any], play: Any, node: Host) -> None:
+    output = play("disaster_recovery", expect=1).stdout
+    assert "so it is not lost: nothing was changed" in output
+    assert _data(node) == before["data"]
+
+
+@pytest.mark.usefixtures("lost")
+def test_what_is_in_the_way_is_named_and_left_alone(play: Any, node: Host) -> None:
+    node.check_output("docker volume create janus-redis")
+    place = node.check_output("docker volume inspect --format '{{.Mountpoint}}' janus-redis")
+    node.check_output(f"echo mine >{place}/mine")
+    output = play("disaster_recovery", expect=1).stdout
+    assert "redis: in the way: volume janus-redis is not empty" in output
+    assert node.file(f"{place}/mine").content_string == "mine\n"
+    assert node.check_output("docker ps --all --quiet --filter name=janus-redis") == ""
+    assert not node.file("/etc/systemd/system/janus-backup-nightly.timer").exists
+    node.check_output("docker volume rm janus-redis")
+    # What the other service came to is kept, but this test of an interruption wants it anew.
+    node.check_output(
+        f"docker rm --force --volumes janus-postgresql && docker volume rm janus-postgresql"
+        f" && rm -rf {RECOVERY} /etc/janus"
+    )
+
+
+@pytest.mark.usefixtures("lost")
+def test_a_recovery_that_was_killed_goes_on(
+    before: dict[str, Any], play: Any, node: Host, drill_host: Host
+) -> None:
+    """Killed while PostgreSQL is being restored, with Redis proven already or not."""
+    unit = "janus-backup-recovery.service"
+    node.check_output(f"systemctl start --no-block {unit}")
+    tables = (
+        "docker exec janus-postgresql psql --username=janus --dbname=debian -Atc"
+        " 'SELECT count(*) FROM pg_class'"
+    )
+    _await("PostgreSQL's restore", lambda: node.run(tables).rc == 0)
+    node.check_output(f"systemctl kill --signal=KILL --kill-whom=all {unit}")
+    _await("its end", lambda: "failed" in node.run(f"systemctl is-active {unit}").stdout)
+    assert not node.file(f"{RECOVERY}/proven/postgresql.json").exists
+    output = play("disaster_recovery").stdout
+    assert "recovered from janus1-nightly-" in output
+    assert _data(node) == before["data"]
+    assert _specification(node) == before["containers"]
+    report = json.loads(node.file(f"{RECOVERY}/report.json").content_string)
+    assert {name: each["verdict"] for name, each in report["services"].items()} == dict.fromkeys(
+        SERVICES, "proven"
+    )
+    assert not node.file(f"{RECOVERY}/archive").exists
+
+
+@pytest.mark.usefixtures("lost")
+def test_the_next_nightly_run_goes_on_in_the_same_repository(
+    play: Any, node: Host, drill_host: Host
+) -> None:
+    earlier = _archives(drill_host)
+    assert node.service("janus-backup-nightly.timer").is_enabled
+    assert node.service("janus-backup-nightly.timer").is_running
+    play("backup")
+    later = _archives(drill_host)
+    assert len(set(later) - set(earlier)) == 1
+    drill_host.check_output(f"{BORG} check {REPOSITORY}")
+    play("restore_drill")
+
+
+@pytest.mark.usefixtures("lost")
+def test_the_key_of_the_node_opens_its_repository_and_nothing_else(node: Host) -> None:
+    ssh = (
+        "ssh -i /etc/janus-backup/ssh/node -o BatchMode=yes -o IdentitiesOnly=yes"
+        " -o UserKnownHostsFile=/etc/janus-backup/ssh/node_known_hosts root@drill1"
+    )
+    assert node.run(f"{ssh} touch /tmp/reached").rc != 0
+    access = f"{BORG.replace('/tmp/borg', '/tmp/own')} --rsh '{ssh.removesuffix(' root@drill1')}'"
+    assert node.run(f"{access} init -e none ssh://root@drill1/srv/other").rc != 0
+    assert node.run(f"{access} info ssh://root@drill1{REPOSITORY}").rc == 0

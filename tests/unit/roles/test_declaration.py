@@ -73,6 +73,7 @@ ACCEPTED: dict[str, dict[str, Any]] = {
             {"name": "j2", "services": ["on_host"], "on_calendar": "hourly", "keep": {"yearly": 1}},
         ),
         **repositories("/mnt/disk/janus.borg", "ssh://backup@host:22/./janus.borg"),
+        "janus_backup_ssh_command": "ssh -i /root/key",
         "janus_backup_offsite": [
             {**BUCKET, "prefix": "a/b", "window": "22:00-06:00", "bandwidth": "4M:off"},
             {"name": "safe", "type": "disk", "uuid": "0b6c0d4e-52f5", "repository": "r0"},

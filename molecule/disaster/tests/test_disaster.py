@@ -29,7 +29,7 @@ BORG = (
 
 def _said(done: subprocess.CompletedProcess[str]) -> str:
     """Return what a playbook said, without colours and line ends."""
-    return " ".join(re.sub(r"\x1b\[[0-9;]*m", "", done.stdout).split())
+    return " ".join(re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr).split())
 
 
 def _testbed(*arguments: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -33,7 +34,17 @@ PYTHON = (
     "/opt/janus-backup/venv/bin/python"
 )
 
-Play = Callable[..., subprocess.CompletedProcess[str]]
+
+class Played(subprocess.CompletedProcess[str]):
+    """What came of a playbook."""
+
+    @property
+    def said(self) -> str:
+        """All that it said, on either stream, in one line and without colours."""
+        return " ".join(re.sub(r"\x1b\[[0-9;]*m", "", self.stdout + self.stderr).split())
+
+
+Play = Callable[..., Played]
 
 
 def pytest_report_header() -> str:
@@ -64,9 +75,7 @@ def play(tmp_path_factory: pytest.TempPathFactory) -> Play:
     """
     logs = tmp_path_factory.mktemp("logs")
 
-    def run(
-        name: str, *arguments: str, expect: int | None = 0, **variables: Any
-    ) -> subprocess.CompletedProcess[str]:
+    def run(name: str, *arguments: str, expect: int | None = 0, **variables: Any) -> Played:
         playbook = name if "/" in name else f"janus.backup.{name}"
         command = ["ansible-playbook", playbook, *arguments]
         for inventory in INVENTORIES:
@@ -84,7 +93,7 @@ def play(tmp_path_factory: pytest.TempPathFactory) -> Play:
             pytest.fail(
                 f"{' '.join(command)} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
             )
-        return done
+        return Played(done.args, done.returncode, done.stdout, done.stderr)
 
     return run
 

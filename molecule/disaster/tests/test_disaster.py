@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 import time
@@ -25,11 +24,6 @@ BORG = (
     "BORG_PASSCOMMAND='cat /etc/janus-backup/passphrase' BORG_BASE_DIR=/tmp/borg"
     " /opt/janus-backup/venv/bin/borg"
 )
-
-
-def _said(done: subprocess.CompletedProcess[str]) -> str:
-    """Return what a playbook said, without colours and line ends."""
-    return " ".join(re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr).split())
 
 
 def _testbed(*arguments: str) -> None:
@@ -96,7 +90,7 @@ def lost(before: dict[str, Any]) -> None:
 
 
 def test_a_node_that_is_alive_is_left_alone(before: dict[str, Any], play: Any, node: Host) -> None:
-    output = _said(play("disaster_recovery", expect=1))
+    output = play("disaster_recovery", expect=1).said
     assert "so it is not lost: nothing was changed" in output
     assert _data(node) == before["data"]
 
@@ -106,7 +100,7 @@ def test_what_is_in_the_way_is_named_and_left_alone(play: Any, node: Host) -> No
     node.check_output("docker volume create janus-redis")
     place = node.check_output("docker volume inspect --format '{{.Mountpoint}}' janus-redis")
     node.check_output(f"echo mine >{place}/mine")
-    output = _said(play("disaster_recovery", expect=1))
+    output = play("disaster_recovery", expect=1).said
     assert "redis: in the way: volume janus-redis is not empty" in output
     assert node.file(f"{place}/mine").content_string == "mine\n"
     assert node.check_output("docker ps --all --quiet --filter name=janus-redis") == ""
@@ -136,7 +130,7 @@ def test_a_recovery_that_was_killed_goes_on(
     assert not node.file(f"{RECOVERY}/proven/postgresql.json").exists
     assert node.check_output("docker ps --all --quiet --filter label=janus.backup.job") == ""
     assert not node.file("/run/janus-backup/recovery").exists
-    output = _said(play("disaster_recovery"))
+    output = play("disaster_recovery").said
     assert "recovered from janus1-nightly-" in output
     assert _data(node) == before["data"]
     assert _specification(node) == before["containers"]

@@ -99,11 +99,11 @@ def test_a_plan_changes_nothing(node: Host, play: Any, good: dict[str, str], dam
     assert f"from      {good['archive']}" in output
     assert "replaces  the data of container janus-postgresql" in output
     assert "changed=0" in output
-    refused = play("restore", expect=1, restore="postgresql").stdout
+    refused = play("restore", expect=1, restore="postgresql").said
     assert "nothing was changed; to go on with postgresql" in refused
     assert (
         "nothing was changed"
-        in play("restore", expect=1, restore="postgresql", confirm="redis").stdout
+        in play("restore", expect=1, restore="postgresql", confirm="redis").said
     )
     assert not journals(node)
     assert not made(node, "ps --all") | made(node, "volume ls")
@@ -148,7 +148,7 @@ def raw_seconds(node: Host) -> float:
 def refused(play: Any, node: Host, sentence: str, rows: str, **arguments: Any) -> None:
     """A restore fails with a sentence, and the data is what it was, in a service that runs."""
     wanted = {"restore": "postgresql", "confirm": "postgresql", **arguments}
-    assert sentence in play("restore", expect=1, **wanted).stdout
+    assert sentence in play("restore", expect=1, **wanted).said
     assert query(node, ROWS) == rows
     nothing_is_left(node)
 
@@ -156,7 +156,7 @@ def refused(play: Any, node: Host, sentence: str, rows: str, **arguments: Any) -
 def test_without_space_nothing_is_begun(node: Host, play: Any, damaged: str) -> None:
     node.check_output(f"mount -t tmpfs -o size=8m,mode=0700 tmpfs {JOURNALS}")
     try:
-        output = play("restore", expect=1, restore="postgresql", confirm="postgresql").stdout
+        output = play("restore", expect=1, restore="postgresql", confirm="postgresql").said
         assert "no space to restore" in output
         assert not journals(node)
     finally:
@@ -267,13 +267,13 @@ def test_a_table_comes_back_beside_the_present_one(
     query(node, "SET session_replication_role = replica; DELETE FROM debian.maintenance")
     wanted = {"restore": "postgresql", "archive": good["archive"], **part}
     confirm = "postgresql/table:debian/debian.stock"
-    assert f"-e confirm={confirm}" in play("restore", expect=1, **wanted).stdout
+    assert f"-e confirm={confirm}" in play("restore", expect=1, **wanted).said
     play("restore", confirm=confirm, **wanted)
     assert query(node, ROWS.replace("debian.stock", "yesterday.stock")) == good["rows"]
     assert query(node, "SELECT count(*) FROM debian.maintenance") == "0"
     assert (
         "there is a schema yesterday in debian already"
-        in play("restore", expect=1, confirm=confirm, **wanted).stdout
+        in play("restore", expect=1, confirm=confirm, **wanted).said
     )
     nothing_is_left(node)
 

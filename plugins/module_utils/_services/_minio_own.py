@@ -93,11 +93,16 @@ def _addresses(host: str) -> set[Any]:
 
 
 def _refuse_repository(api: access.Api, bucket: str) -> None:
-    """Look at the top of a bucket and one folder below, where repositories are."""
+    """Look at the top of a bucket and one folder below, where repositories are.
+
+    What cannot be looked at is an error: it might be one.
+    """
     for prefix in ["", *contents.folders(api, bucket)]:
         try:
             start = api.ask("GET", f"/{bucket}/{prefix}config", headers={"range": "bytes=0-99"})
-        except access.S3Error:
+        except access.S3Error as error:
+            if error.status not in (404, 416):  # no such object, or an empty one
+                raise
             continue
         if start.startswith(_REPOSITORY) and contents.folders(api, bucket, f"{prefix}data/"):
             where = f"bucket {canonical(bucket)}" + (f" at {canonical(prefix)}" if prefix else "")

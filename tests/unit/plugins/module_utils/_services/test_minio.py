@@ -6,6 +6,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -257,6 +258,23 @@ def test_backups_that_go_elsewhere_are_not_refused() -> None:
     service = {"runtime": "host", "host": "192.0.2.7", "port": 9000, "destinations": urls}
     service["state_directory"] = "/var/lib/janus-backup"
     own.refuse(service, Api("<A></A>"))
+
+
+@pytest.mark.parametrize(("status", "refused"), [(403, True), (500, True), (404, False)])
+def test_a_bucket_that_cannot_be_looked_at_is_not_taken_for_harmless(
+    status: int, refused: bool
+) -> None:
+    class Guarded(Api):
+        def ask(self, method: str, path: str, *more: Any, **named: Any) -> bytes:
+            if path.endswith("config"):
+                raise access.S3Error("it is refused", status, "Code")
+            return super().ask(method, path, *more, **named)
+
+    one = "<A><Bucket><Name>b</Name></Bucket></A>"
+    service = {"runtime": "host", "state_directory": "/var/lib/janus-backup"}
+    expected = pytest.raises(BackupError, match="it is refused") if refused else nullcontext()
+    with expected:
+        own.refuse(service, Guarded(one, "<A></A>"))
 
 
 def test_a_slice_is_read_as_a_file_of_its_own(tmp_path: Path) -> None:

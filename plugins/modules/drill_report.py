@@ -75,6 +75,11 @@ options:
     description: Whether a missed target makes the drill fail. It is a warning otherwise.
     type: bool
     default: false
+  warnings:
+    description: What the operator should know and what is no fault of the archive.
+    type: list
+    elements: str
+    default: []
   collection_version:
     description: Version of this collection.
     type: str
@@ -112,7 +117,7 @@ sentences:
   type: list
   elements: str
 warnings:
-  description: The targets that were missed.
+  description: O(warnings), and the targets that were missed.
   returned: when some were
   type: list
   elements: str
@@ -179,7 +184,7 @@ def compose(parameters: dict[str, Any], now: float) -> dict[str, Any]:
         "tools": _tools.versions(parameters["collection_version"]),
         "services": services,
         "error": error,
-        "warnings": missed,
+        "warnings": [*parameters["warnings"], *missed],
         "verdict": _drill_report.overall(services, error),
         "sentences": _drill_report.sentences(services, error),
     }
@@ -230,6 +235,7 @@ def main() -> None:
             "rto": {"type": "str", "default": ""},
             "rpo": {"type": "str", "default": ""},
             "targets_fail": {"type": "bool", "default": False},
+            "warnings": {"type": "list", "elements": "str", "default": []},
             "collection_version": {"type": "str", "default": "unknown"},
         },
         supports_check_mode=True,

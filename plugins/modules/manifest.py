@@ -51,6 +51,9 @@ options:
     description: For each service whose dump failed, the sentence that says why.
     type: dict
     default: {}
+  configuration:
+    description: Directory of the node's rendered configuration, whose fingerprint goes along.
+    type: path
   collection_version:
     description: Version of this collection.
     type: str
@@ -86,7 +89,7 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.janus.backup.plugins.module_utils import _dump, _manifest, _tools
+from ansible_collections.janus.backup.plugins.module_utils import _dr_kit, _dump, _manifest, _tools
 from ansible_collections.janus.backup.plugins.module_utils._errors import BackupError
 
 
@@ -101,6 +104,7 @@ def main() -> None:
             "services": {"type": "list", "elements": "str", "required": True},
             "declared": {"type": "list", "elements": "dict", "default": []},
             "failures": {"type": "dict", "default": {}},
+            "configuration": {"type": "path"},
             "collection_version": {"type": "str", "default": "unknown"},
         },
         supports_check_mode=True,
@@ -117,6 +121,8 @@ def main() -> None:
             "started": module.params["started"],
             "finished": _dump.utc_now(),
         }
+        if module.params["configuration"]:
+            run["configuration"] = _dr_kit.configuration(Path(module.params["configuration"]))
         try:
             manifest = _manifest.write(
                 staging,

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Lose the node with all its volumes, make a bare machine the node again, and go on as before."""
+"""Lose the node with all its volumes, make a bare machine the node again with nothing but the
+disaster recovery kit and the repository, and go on as before.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -13,10 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from _testbed.kits import VAULT_PASSWORD, Kit
 from testinfra.host import Host
 
 ROOT = Path(__file__).resolve().parents[3]
 SCENARIO = os.environ["MOLECULE_SCENARIO_NAME"]
+BED = ROOT / "build/beds" / SCENARIO
 SERVICES = ("postgresql", "redis")
 REPOSITORY = "/srv/janus.borg"
 RECOVERY = "/var/lib/janus-backup/recovery"
@@ -76,23 +81,90 @@ def _specification(node: Host) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def before(play: Any, node: Host) -> dict[str, Any]:
-    """What the node was before it was lost, as of its last backup."""
+def before(play: Any, node: Host, make_kit: Any) -> dict[str, Any]:
+    """What the node was before it was lost, as of its last backup, which has another configuration
+    than the kit.
+    """
+    make_kit()
+    node.check_output("echo '# changed' >>/etc/janus-backup/borgmatic.d/nightly.yaml")
     play("backup")
     return {"data": _data(node), "containers": _specification(node)}
 
 
 @pytest.fixture(scope="module")
-def lost(before: dict[str, Any]) -> None:
-    """The node is gone; a machine with nothing but Docker has its name."""
+def lost(before: dict[str, Any], kit: Kit) -> None:
+    """The node is gone; a machine with nothing but Docker has its name. Its address may be another
+    one.
+    """
     _testbed("lose", SCENARIO, "janus1")
     _testbed("up", SCENARIO, "janus1", "drill1")
+    shutil.copy(BED / "inventory.yml", kit.folder / "inventory/1/hosts.yml")
+
+
+@pytest.fixture(scope="module")
+def kit(before: dict[str, Any], make_kit: Any, tmp_path_factory: pytest.TempPathFactory) -> Kit:
+    """A fresh kit, taken elsewhere, and made a controller there without a network."""
+    make_kit()
+    folder = tmp_path_factory.mktemp("elsewhere") / "kit"
+    shutil.copytree(BED / "dr-kit", folder)
+    taken = Kit(folder)
+    taken.follow("1. ", network=False, said=VAULT_PASSWORD)
+    assert (folder / ".vault-password").read_text("utf-8") == VAULT_PASSWORD
+    return taken
 
 
 def test_a_node_that_is_alive_is_left_alone(before: dict[str, Any], play: Any, node: Host) -> None:
     output = play("disaster_recovery", expect=1).said
     assert "so it is not lost: nothing was changed" in output
     assert _data(node) == before["data"]
+
+
+def test_a_drill_warns_of_a_kit_that_is_older_than_the_configuration(
+    before: dict[str, Any], play: Any, latest_report: Any
+) -> None:
+    output = play("restore_drill", services="redis").said
+    (warning,) = latest_report()["warnings"]
+    assert "the configuration of node janus1 was changed after the disaster recovery" in warning
+    assert f"WARNING: {warning}" in output
+
+
+def test_no_kit_is_made_of_an_inventory_with_plain_secrets(
+    before: dict[str, Any], play: Any
+) -> None:
+    kept = (BED / "dr-kit/kit.json").read_bytes()
+    output = play("dr_kit", expect=1).said
+    assert "no kit was made: inventory/2/group_vars/all.yml holds janus_backup_passphrase" in output
+    assert (BED / "dr-kit/kit.json").read_bytes() == kept
+
+
+def test_what_was_changed_in_the_kit_is_found(kit: Kit) -> None:
+    file = kit.folder / "keys/janus1/vault"
+    good = file.read_bytes()
+    file.write_bytes(good.replace(b"a", b"b", 1))
+    (said, code), *rest = kit.run("1. ", said=VAULT_PASSWORD)
+    file.write_bytes(good)
+    assert (code, rest) == (1, [])
+    assert "keys/janus1/vault: FAILED" in said
+
+
+def test_nothing_in_the_kit_is_for_others_or_tells_a_secret(kit: Kit) -> None:
+    files = [path for path in (BED / "dr-kit").rglob("*") if path.is_file()]
+    assert {path.stat().st_mode & 0o077 for path in files} == {0}
+    secrets = (b"demo-repository-secret", b"seeded-")
+    assert not [path for path in files if any(each in path.read_bytes() for each in secrets)]
+
+
+@pytest.mark.usefixtures("lost")
+def test_a_drill_of_the_kit_alone_is_proven_while_the_node_is_gone(
+    kit: Kit, latest_report: Any
+) -> None:
+    output = kit.follow("3. Prove it on drill1")
+    report = latest_report()
+    assert report["verdict"] == "proven"
+    assert set(report["services"]) == set(SERVICES)
+    assert report["drill"] in output
+    # The kit is of after the change that an older one did not have.
+    assert report["warnings"] == []
 
 
 @pytest.mark.usefixtures("lost")
@@ -114,10 +186,12 @@ def test_what_is_in_the_way_is_named_and_left_alone(play: Any, node: Host) -> No
 
 
 @pytest.mark.usefixtures("lost")
-def test_a_recovery_that_was_killed_goes_on(
-    before: dict[str, Any], play: Any, node: Host, drill_host: Host
+def test_a_recovery_that_was_killed_goes_on_from_the_kit(
+    before: dict[str, Any], kit: Kit, node: Host, drill_host: Host
 ) -> None:
-    """Killed while PostgreSQL is being restored, with Redis proven already or not."""
+    """Killed while PostgreSQL is being restored, with Redis proven already or not; then the key in
+    the repository is destroyed.
+    """
     unit = "janus-backup-recovery.service"
     node.check_output(f"systemctl start --no-block {unit}")
     tables = (
@@ -130,7 +204,15 @@ def test_a_recovery_that_was_killed_goes_on(
     assert not node.file(f"{RECOVERY}/proven/postgresql.json").exists
     assert node.check_output("docker ps --all --quiet --filter label=janus.backup.job") == ""
     assert not node.file("/run/janus-backup/recovery").exists
-    output = play("disaster_recovery").said
+    config = f"{REPOSITORY}/config"
+    drill_host.check_output(f"sed -i 's/^key = ......../key = AAAAAAAA/' {config}")
+    assert drill_host.run(f"{BORG} list {REPOSITORY}").rc != 0
+    said, code = kit.run("2. Recover node janus1")[-1]
+    assert code != 0
+    assert "refusing to keep the key of ssh://root@drill1/srv/janus.borg" in said
+    kit.follow("If it refuses a repository's key")
+    assert drill_host.run(f"{BORG} list {REPOSITORY}").rc == 0
+    output = kit.follow("2. Recover node janus1")
     assert "recovered from janus1-nightly-" in output
     assert _data(node) == before["data"]
     assert _specification(node) == before["containers"]

@@ -51,6 +51,7 @@ def parameters(tmp_path: Path) -> dict[str, Any]:
         "rto": "",
         "rpo": "",
         "targets_fail": False,
+        "warnings": [],
         "collection_version": "0.1.0",
     }
 
@@ -87,6 +88,8 @@ def test_a_missed_target_is_a_warning_and_when_told_a_failure(parameters: dict[s
     missed = ["the age of the newest complete archive is 3600 s; the target is 1800 s"]
     warned = compose(parameters, rto="1m", rpo="30m")
     assert (warned["verdict"], warned["warnings"]) == ("proven", missed)
+    told = compose(parameters, rpo="30m", warnings=["the kit is old"])
+    assert (told["verdict"], told["warnings"]) == ("proven", ["the kit is old", *missed])
     failed = compose(parameters, rpo="30m", targets_fail=True)
     assert (failed["verdict"], failed["error"]) == ("failed", missed[0])
 

@@ -26,6 +26,9 @@ from ansible_collections.janus.backup.plugins.module_utils._files import (
 
 SUMS = "SHA256SUMS"
 VAULT = b"$ANSIBLE_VAULT;"
+# In a checkout: what is no part of the collection, and inventories that are.
+_MADE = {"build", "keys", "reports", "__pycache__", ".git", "molecule", "tests", "benchmarks"}
+_INVENTORIES = {"demo", "example"}
 # A shorter secret would be found everywhere.
 _SHORTEST = 4
 
@@ -92,18 +95,31 @@ def tarball(collection: Path, target: Path, galaxy: Path) -> str:
     if manifest.is_file():
         told = json.loads(manifest.read_text(encoding="utf-8"))["collection_info"]
         name = f"{told['namespace']}-{told['name']}-{told['version']}.tar.gz"
-        listed = json.loads((collection / "FILES.json").read_text(encoding="utf-8"))["files"]
+        told = json.loads((collection / "FILES.json").read_text(encoding="utf-8"))
+        (listed,) = (entries for entries in told.values() if isinstance(entries, list))
         with tarfile.open(target / name, "w:gz") as made:
             for member in ["MANIFEST.json", "FILES.json", *(each["name"] for each in listed)]:
                 if member != ".":
                     made.add(collection / member, member, recursive=False)
         return name
-    command = [str(galaxy), "collection", "build", str(collection), "--output-path", str(target)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    with tempfile.TemporaryDirectory(prefix="janus-collection-") as place:
+        clean = Path(place) / "collection"
+        shutil.copytree(collection, clean, ignore=_not_ours)
+        command = [str(galaxy), "collection", "build", str(clean), "--output-path", str(target)]
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode != 0:
         raise BackupError(f"cannot build the collection: {' '.join(done.stderr.split())[-500:]}")
     (path,) = target.iterdir()
     return path.name
+
+
+def _not_ours(directory: str, names: list[str]) -> set[str]:
+    """Given a directory of a checkout, return what in it is not the collection's: what is made
+    there, and the operator's own inventories, whose secrets nobody has looked for.
+    """
+    if Path(directory).name == "inventories":
+        return set(names) - _INVENTORIES
+    return {name for name in names if name in _MADE or name.startswith("dr-kit")}
 
 
 def add_sums(folder: Path) -> None:

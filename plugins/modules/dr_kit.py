@@ -115,7 +115,7 @@ def unfold(kit: Path, node: str, holds: dict[str, Any]) -> dict[str, Any]:
             write_atomically(keys / f"{label}{suffix}", key[form])
         _dr_kit_print.qr(key["key"], keys / f"{label}.png")
     place = private_directory(kit / "nodes" / node)
-    for path, text in holds["files"].items():
+    for path, text in holds["rendered"].items():
         private_directory((place / path.lstrip("/")).parent)
         write_atomically(place / path.lstrip("/"), text)
     write_atomically(place / "images.json", json.dumps(holds["images"], indent=2) + "\n")

@@ -41,8 +41,8 @@ configuration:
   description: SHA-256 of the rendered configuration.
   returned: success
   type: str
-files:
-  description: The rendered configuration, C({path, text}) by the path on the node.
+rendered:
+  description: The rendered configuration, the text of each file by its path on the node.
   returned: success
   type: dict
 keys:
@@ -85,7 +85,7 @@ UNITS = Path("/etc/systemd/system")
 FORMS = {"key": "", "paper": "--paper", "html": "--qr-html"}
 
 
-def files(left_out: list[str]) -> dict[str, str]:
+def rendered(left_out: list[str]) -> dict[str, str]:
     """Given the options to leave out, return the text of each rendered file by its path."""
     units = sorted(UNITS.glob("janus-backup-*"))
     return {
@@ -151,7 +151,7 @@ def main() -> None:
         jobs = [_job.read(str(path)) for path in sorted(ETC.glob("jobs/*.yml"))]
         result = {
             "configuration": _dr_kit.configuration(ETC),
-            "files": files(module.params["left_out"]),
+            "rendered": rendered(module.params["left_out"]),
             "keys": keys(jobs),
             "archives": archives(),
             "images": images(jobs),

@@ -133,3 +133,28 @@ def test_an_archive_that_cannot_be_encrypted_leaves_the_one_before(
     with pytest.raises(BackupError, match="gpg: no entropy"):
         _dr_kit_folder.encrypt(kit, archive, "secret")
     assert archive.read_text(encoding="utf-8") == "before"
+
+
+def test_the_tarball_holds_the_collection_and_no_inventory_of_the_operator(tmp_path: Path) -> None:
+    checkout = tmp_path / "checkout"
+    for name in ("plugins/a.py", "inventories/demo/h", "inventories/production/h", "keys/n/l"):
+        (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+        (checkout / name).touch()
+    for name in ("galaxy.yml", "README.md", "CHANGELOG.md"):
+        (checkout / name).write_text((ROOT / name).read_text("utf-8"), "utf-8")
+    galaxy = Path(sys.executable).with_name("ansible-galaxy")
+    name = _dr_kit_folder.tarball(checkout, tmp_path / "built", galaxy)
+    with tarfile.open(tmp_path / "built" / name) as made:
+        names = made.getnames()
+        made.extractall(tmp_path / "installed", filter="data")
+    assert {"plugins/a.py", "inventories/demo/h", "MANIFEST.json"} <= set(names)
+    assert not [each for each in names if "production" in each or "keys" in each]
+    # An installed copy gives the same tarball again, and no more.
+    (tmp_path / "installed/inventories/production").mkdir()
+    (tmp_path / "installed/inventories/production/h").touch()
+    again = _dr_kit_folder.tarball(tmp_path / "installed", tmp_path / "again", galaxy)
+    with tarfile.open(tmp_path / "again" / again) as made:
+        assert sorted(each for each in made.getnames() if "." in each) == sorted(
+            each for each in names if "." in each
+        )
+        assert "inventories/production/h" not in made.getnames()

@@ -5,7 +5,7 @@
 set -euo pipefail
 
 case ${1:?venv or borg} in
-    venv) packages=(python3-venv) ;;
+    venv) packages=(gpg gpg-agent python3-venv) ;;
     # borgbackup comes as source; its wheel is built once, here.
     borg) packages=(gcc libc6-dev pkg-config python3-dev libssl-dev liblz4-dev libzstd-dev libxxhash-dev libacl1-dev) ;;
     *) echo "packages: no group named $1" >&2; exit 2 ;;

@@ -3,13 +3,38 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from ansible_collections.janus.backup.plugins.module_utils import _dr_kit_print
 
 VAULT_PASSWORD = "a vault's password"
+ARCHIVE_PASSWORD = "an archive's password"
+
+
+def unpack(archive: Path, target: Path) -> None:
+    """Decrypt the archive of a kit into an empty directory, as docs/dr-kit.md says."""
+    with tempfile.TemporaryDirectory() as home:
+        command = "gpg --batch --quiet --pinentry-mode loopback --passphrase-fd 3 --decrypt"
+        subprocess.run(
+            [
+                "bash",
+                "-c",
+                f'{command} "$1" 3<<<"$2" | tar --extract',
+                "_",
+                archive,
+                ARCHIVE_PASSWORD,
+            ],
+            cwd=target,
+            env={**os.environ, "GNUPGHOME": home},
+            check=True,
+        )
+        subprocess.run(
+            ["gpgconf", "--kill", "all"], env={**os.environ, "GNUPGHOME": home}, check=True
+        )
 
 
 class Kit:

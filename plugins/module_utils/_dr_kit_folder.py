@@ -15,6 +15,7 @@ import subprocess
 import tarfile
 import tempfile
 from pathlib import Path
+from typing import IO, cast
 
 from ansible_collections.janus.backup.plugins.module_utils import _exchange
 from ansible_collections.janus.backup.plugins.module_utils._errors import BackupError
@@ -55,7 +56,7 @@ def _forms(secret: str) -> list[bytes]:
     if len(line) < _SHORTEST:
         return []
     quoted = json.dumps(line)[1:-1]
-    return [form.encode() for form in {line, quoted, line.replace("'", "''")}]
+    return [form.encode() for form in (line, quoted, line.replace("'", "''"))]
 
 
 def vaulted(folder: Path) -> bool:
@@ -157,13 +158,12 @@ def encrypt(folder: Path, target: Path, passphrase: str) -> None:
             stderr=subprocess.PIPE,
         ) as process:
             os.close(reading)
-            assert process.stdin is not None
-            assert process.stderr is not None
+            feed, said = cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stderr)
             with contextlib.suppress(BrokenPipeError):  # gpg says why
-                with tarfile.open(fileobj=process.stdin, mode="w|") as made:
+                with tarfile.open(fileobj=feed, mode="w|") as made:
                     made.add(folder, target.name.split(".")[0])
-                process.stdin.close()
-            words = process.stderr.read().decode(errors="replace")
+                feed.close()
+            words = said.read().decode(errors="replace")
         # The agent that gpg started would outlive its directory.
         end = ["gpgconf", "--kill", "all"]
         subprocess.run(end, env=environment, check=False, capture_output=True)

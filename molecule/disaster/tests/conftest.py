@@ -10,12 +10,18 @@ from pathlib import Path
 
 import pytest
 import yaml
-from _testbed.kits import VAULT_PASSWORD
+from _testbed.kits import ARCHIVE_PASSWORD, VAULT_PASSWORD
 
 ROOT = Path(__file__).resolve().parents[3]
 BED = ROOT / "build/beds" / os.environ["MOLECULE_SCENARIO_NAME"]
 DECLARED = yaml.safe_load((ROOT / "inventories/demo/group_vars/all.yml").read_text("utf-8"))
 OWN = ROOT / "molecule/disaster/inventory/group_vars/all.yml"
+SECRETS = (
+    DECLARED["janus_backup_passphrase"],
+    *DECLARED["stack_passwords"].values(),
+    ARCHIVE_PASSWORD,
+    VAULT_PASSWORD,
+)
 SERVICES = ("postgresql", "redis")
 
 
@@ -40,9 +46,11 @@ def operator(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "janus_backup_keys": str(BED / "keys"),
         "janus_backup_wheelhouse": str(ROOT / "build/wheelhouse"),
         "janus_backup_dr_kit": str(BED / "dr-kit"),
+        "janus_backup_dr_kit_passphrase": "{{ vault_kit }}",
     }
     (group / "declaration.yml").write_text(yaml.safe_dump(declaration), "utf-8")
     secrets = {f"vault_{name}": DECLARED["stack_passwords"][name] for name in SERVICES}
+    secrets["vault_kit"] = ARCHIVE_PASSWORD
     secrets["vault_passphrase"] = DECLARED["janus_backup_passphrase"]
     (group / "vault.yml").write_text(yaml.safe_dump(secrets), "utf-8")
     (folder.parent / "password").write_text(f"{VAULT_PASSWORD}\n", "utf-8")
@@ -57,7 +65,7 @@ def make_kit(operator: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
 
     def make(**variables: str) -> subprocess.CompletedProcess[str]:
         command = ["ansible-playbook", "janus.backup.dr_kit", "--inventory", str(operator)]
-        command += ["--vault-password-file", str(operator.parent / "password")]
+        command += ["--vault-password-file", str(operator.parent / "password"), "-vvv", "--diff"]
         for name, value in variables.items():
             command += ["--extra-vars", f"{name}={value}"]
         environment = {**os.environ, "ANSIBLE_NOCOLOR": "1"}
@@ -65,6 +73,9 @@ def make_kit(operator: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
             command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stdout + done.stderr
+        keys = [path.read_text("utf-8").split()[2] for path in (BED / "keys/janus1").iterdir()]
+        told = done.stdout + done.stderr
+        assert not [secret for secret in [*SECRETS, *keys] if secret in told]
         return done
 
     return make

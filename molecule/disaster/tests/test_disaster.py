@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from _testbed.kits import VAULT_PASSWORD, Kit
+from _testbed.kits import VAULT_PASSWORD, Kit, unpack
 from testinfra.host import Host
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -103,13 +103,13 @@ def lost(before: dict[str, Any], kit: Kit) -> None:
 
 @pytest.fixture(scope="module")
 def kit(before: dict[str, Any], make_kit: Any, tmp_path_factory: pytest.TempPathFactory) -> Kit:
-    """A fresh kit, taken elsewhere, and made a controller there without a network."""
+    """A fresh kit, taken elsewhere encrypted, and made a controller there without a network."""
     make_kit()
-    folder = tmp_path_factory.mktemp("elsewhere") / "kit"
-    shutil.copytree(BED / "dr-kit", folder)
-    taken = Kit(folder)
+    folder = tmp_path_factory.mktemp("elsewhere")
+    unpack(BED / "dr-kit.tar.gpg", folder)
+    taken = Kit(folder / "dr-kit")
     taken.follow("1. ", network=False, said=VAULT_PASSWORD)
-    assert (folder / ".vault-password").read_text("utf-8") == VAULT_PASSWORD
+    assert (taken.folder / ".vault-password").read_text("utf-8") == VAULT_PASSWORD
     return taken
 
 
@@ -225,8 +225,9 @@ def test_a_recovery_that_was_killed_goes_on_from_the_kit(
 
 @pytest.mark.usefixtures("lost")
 def test_the_next_nightly_run_goes_on_in_the_same_repository(
-    play: Any, node: Host, drill_host: Host
+    play: Any, node: Host, drill_host: Host, latest_report: Any
 ) -> None:
+    """After it, the key is changed too: the drill tells it, and site.yml exports the new one."""
     earlier = _archives(drill_host)
     assert node.service("janus-backup-nightly.timer").is_enabled
     assert node.service("janus-backup-nightly.timer").is_running
@@ -234,7 +235,19 @@ def test_the_next_nightly_run_goes_on_in_the_same_repository(
     later = _archives(drill_host)
     assert len(set(later) - set(earlier)) == 1
     drill_host.check_output(f"{BORG} check {REPOSITORY}")
+    same = "BORG_NEW_PASSPHRASE=$(cat /etc/janus-backup/passphrase)"
+    drill_host.check_output(f"{same} {BORG} key change-passphrase {REPOSITORY}")
     play("restore_drill")
+    (warning,) = latest_report()["warnings"]
+    assert "the repository's key is not in the disaster recovery kit" in warning
+    copy = BED / "keys/janus1/vault"
+    old, new = copy.read_text("utf-8"), drill_host.check_output(f"{BORG} key export {REPOSITORY}")
+    play("site", "--limit=janus1")
+    assert node.file("/etc/janus-backup/keys/vault").content_string.strip() == new != old.strip()
+    assert node.file("/etc/janus-backup/keys/vault").mode == 0o600
+    assert copy.read_text("utf-8").strip() == new
+    assert (copy.stat().st_mode & 0o777, copy.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    assert [path for path in copy.parent.glob("vault.*") if path.read_text("utf-8") == old]
 
 
 @pytest.mark.usefixtures("lost")

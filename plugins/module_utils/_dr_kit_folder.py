@@ -158,7 +158,7 @@ def encrypt(folder: Path, target: Path, passphrase: str) -> None:
             stderr=subprocess.PIPE,
         ) as process:
             os.close(reading)
-            feed, said = cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stderr)
+            feed, said = cast(IO[bytes], process.stdin), cast(IO[bytes], process.stderr)
             with contextlib.suppress(BrokenPipeError):  # gpg says why
                 with tarfile.open(fileobj=feed, mode="w|") as made:
                     made.add(folder, target.name.split(".")[0])

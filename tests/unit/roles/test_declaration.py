@@ -118,6 +118,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"janus_backup_repositories": [LOCAL, {**LOCAL, "path": "/b/r"}]},
         "label local is declared 2 times",
     ),
+    "label with a path": (
+        {"janus_backup_repositories": [{**LOCAL, "label": "../x"}]},
+        'label "../x": a label has only letters',
+    ),
     "service with a path as name": (services({"name": "../x"}), 'service "../x": a name'),
     "service with a line more": (services({"name": "a\n"}), 'service "a\\n": a name'),
     "job with a hyphen": (jobs({"name": "a-b"}), 'job "a-b": a name'),

@@ -92,7 +92,9 @@ def table(noted: dict[str, Any], report: dict[str, Any]) -> None:
     print(f"\narchive   {archive['archive']}")
     new, whole = archive["deduplicated_size"] / 1e6, archive["original_size"] / 1e6
     print(f"stored    {new:.1f} MB new in the repository, for {whole:.1f} MB\n")
-    print(f"{'service':12}{'dumped':>10}{'in':>9}{'restored':>10}{'in':>9}   checksums")
+    print(
+        f"{'service':12}{'dumped':>10}{'in':>9}{'restored':>10}{'in':>9}{'by hand':>10}   checksums"
+    )
     for name, drilled in report["services"].items():
         dumped = noted["services"][name]
         seconds = sum(drilled["seconds"].get(step, 0) for step in ("build", "restore", "verify"))
@@ -100,6 +102,7 @@ def table(noted: dict[str, Any], report: dict[str, Any]) -> None:
         print(
             f"{name:12}{dumped['bytes'] / 1e6:>7.1f} MB{dumped['seconds']:>7.1f} s"
             f"{drilled['bytes'] / 1e6:>7.1f} MB{seconds:>7.1f} s"
+            f"{drilled['seconds'].get('tool', 0):>8.1f} s"
             f"   {equal} of {drilled['objects_expected']} equal: {drilled['verdict']}"
         )
     print(f"\n{report['verdict']}: {report['drill']} on {report['host']}")

@@ -28,7 +28,7 @@ _TAIL = 2000
 class Helper:
     """Runs one tool after another for a service; made by `beside` or `inside`, not by hand.
 
-    seconds is how long its tools took in all.
+    seconds is how long the service's own tools took in all.
     """
 
     def __init__(self, container: str | None) -> None:
@@ -50,13 +50,23 @@ class Helper:
         quoted = shlex.join(command)
         target = f" >{shlex.quote(str(output))}" if output else ""
         shell = ["sh", "-c", f"umask 077; exec {quoted}{target}"]
-        started = time.monotonic()
-        code, said = self._execute(shell, environment or {})
-        self.seconds += time.monotonic() - started
+        with self.timed():
+            code, said = self._execute(shell, environment or {})
         if code != 0:
             words = " ".join(said.split()) or "it said nothing"
             raise BackupError(f"{command[0]} failed with exit code {code}: {words}")
         return said
+
+    @contextlib.contextmanager
+    def timed(self) -> Iterator[None]:
+        """Count all that is done meanwhile as a tool's work: what is restored over an API, or
+        comes back by a restart, has no command to be timed.
+        """
+        before, started = self.seconds, time.monotonic()
+        try:
+            yield
+        finally:  # what ran inside is in it
+            self.seconds = before + time.monotonic() - started
 
     def _execute(self, command: list[str], environment: dict[str, str]) -> tuple[int, str]:
         if self._container is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -65,11 +66,19 @@ def test_dumping_beside_each_other_is_faster_than_one_after_the_other(node: Host
 def test_the_drill_proves_the_whole_stack(
     status: dict[str, Any], play: Any, latest_report: Callable[[], dict[str, Any]]
 ) -> None:
-    play("restore_drill")
+    said = play("restore_drill").said
     report = latest_report()
     assert report["verdict"] == "proven", report["sentences"]
     assert set(report["services"]) == SERVICES
     assert {service["verdict"] for service in report["services"].values()} == {"proven"}
+    # How long each was away, and how long it would have been with nothing but its own tools.
+    for name, service in report["services"].items():
+        seconds = service["seconds"]
+        assert 0 < seconds["tool"] <= seconds["restore"], name
+        (row,) = re.findall(rf'{name} proven [^"]*', said)
+        in_all = seconds.get("build", 0) + seconds["restore"] + seconds["verify"]
+        assert f"{seconds['tool']:.1f} s" in row, row
+        assert f"{in_all:.1f} s" in row, row
 
 
 def test_the_services_of_the_node_run_as_before(node: Host) -> None:

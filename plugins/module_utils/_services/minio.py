@@ -220,14 +220,16 @@ def restore(
     if not exact:
         if export := (directory / _USERS).read_bytes():
             users.bring(api, export)
-        mirrors.fill(api, directory, directory / "data")
+        with helper.timed():
+            mirrors.fill(api, directory, directory / "data")
         return
     trees = json.loads((directory / _DRIVES).read_text(encoding="utf-8"))
-    drives.copy(helper, directory, trees)
-    process.stop(service, helper)
-    drives.exchange(helper, trees)
-    process.start(service, helper)
-    process.answering(service)
+    with helper.timed():
+        drives.copy(helper, directory, trees)
+        process.stop(service, helper)
+        drives.exchange(helper, trees)
+        process.start(service, helper)
+        process.answering(service)
 
 
 def _exact(service: dict[str, Any]) -> bool:

@@ -188,12 +188,13 @@ def restore(
         helper.run(["rm", "-rf", f"{place}.janus"])
         helper.run([*copy.SPARSE_COPY, str(directory / _DATA / name), f"{place}.janus"])
         helper.run(["chown", "--recursive", f"--reference={place}", f"{place}.janus"])
-    process.stop(target, _patience(service))
-    for place in places.values():
-        helper.run(["rm", "-rf", place])
-        helper.run(["mv", f"{place}.janus", place])
-    process.start(target)
-    process.wait_until_it_answers(target, wait)
+    with helper.timed():
+        process.stop(target, _patience(service))
+        for place in places.values():
+            helper.run(["rm", "-rf", place])
+            helper.run(["mv", f"{place}.janus", place])
+        process.start(target)
+        process.wait_until_it_answers(target, wait)
     check(service)  # with the credentials that came with the stores
 
 

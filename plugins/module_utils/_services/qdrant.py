@@ -182,7 +182,7 @@ def restore(
     catalogue = json.loads((directory / _CATALOGUE).read_text(encoding="utf-8"))
     for name, kept in catalogue["collections"].items():
         path = f"{access.of(name)}/snapshots/upload?wait=true&priority=snapshot"
-        with api.explained():
+        with api.explained(), helper.timed():
             checked = f"{path}&checksum={kept['sha256']}"
             api.server.upload(checked, "snapshot", directory / kept["file"])
     actions = [

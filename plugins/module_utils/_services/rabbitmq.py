@@ -144,13 +144,15 @@ def restore(
         scratch = Path(service["scratch"])
         with beside(service, [scratch], [directory], **RESTORE_HELPER) as another:
             _prepare(service, directory, another, wanted)
+        helper.seconds += another.seconds
     else:
         _prepare(service, directory, helper, wanted)
     api = access.Api(service)
     for host in _stale(present, replace):
         api.remove("vhosts", host)
-    for part in definitions.parts(wanted):
-        api.ask("definitions", "POST", part)
+    with helper.timed():
+        for part in definitions.parts(wanted):
+            api.ask("definitions", "POST", part)
     present = api.definitions()
     for section in ("vhosts", "users", "global_parameters"):  # such as guest
         for name in definitions.missing(section, present, wanted):

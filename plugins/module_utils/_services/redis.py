@@ -212,10 +212,12 @@ def restore(
             )
         present = settings.read(session)
         session.command("CONFIG", "SET", "save", "")  # it need not save what is replaced
-    _stop(service, helper)
-    files.place_data(directory, present, Path(service["scratch"]), helper)
-    _start(service, helper)
-    with access.session(_await(service, configuration)) as session:
+    with helper.timed():
+        _stop(service, helper)
+        files.place_data(directory, present, Path(service["scratch"]), helper)
+        _start(service, helper)
+        restored = _await(service, configuration)
+    with access.session(restored) as session:
         settings.apply_configuration(session, configuration)
         settings.apply_users(session, users, bool(present["aclfile"]))
 

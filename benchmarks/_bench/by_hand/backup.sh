@@ -57,8 +57,8 @@ for entry in json.load(ask("GET", "/collections"))["result"]["collections"]:
     path = f"/collections/{urllib.parse.quote(entry['name'], safe='')}/snapshots"
     name = json.load(ask("POST", path + "?wait=true"))["result"]["name"]
     with open(os.path.join(target, name), "wb") as sink:
-        shutil.copyfileobj(ask("GET", f"{path}/{name}"), sink)
-    ask("DELETE", f"{path}/{name}")
+        shutil.copyfileobj(ask("GET", f"{path}/{urllib.parse.quote(name)}"), sink)
+    ask("DELETE", f"{path}/{urllib.parse.quote(name)}")
 PYTHON
 }
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
@@ -100,20 +100,26 @@ def dump(
     """
     tools = {"pg_dump": helper.run(["pg_dump", "--version"]).strip()}
     found: Checksums = {}
-    with ThreadPoolExecutor(max_workers=1) as beside, access.pgpass(service) as environment:
+    with (
+        ThreadPoolExecutor(max_workers=1) as beside,
+        ThreadPoolExecutor(max_workers=1) as behind,
+        access.pgpass(service) as environment,
+    ):
         readings = {
             name: beside.submit(_read_snapshot, connection, name)
             for name, (connection, _snapshot) in token["sessions"].items()
         }
+        sequences: dict[str, Future[str]] = {}
         try:
             kind, reason = _dump_globals(service, directory, helper, environment, found)
             for name, (_session, snapshot) in token["sessions"].items():
                 target = directory / "databases" / quote(name, safe="")
                 target.parent.mkdir(mode=0o700, exist_ok=True)
                 _dump_database(service, helper, environment, name, snapshot, target)
-                found |= checksums.of_dumped_sequences(
-                    _setvals(helper, target, Path(service["scratch"])), name
-                )
+                scratch = Path(service["scratch"])
+                sequences[name] = behind.submit(_setvals, helper, target, scratch)
+            for name, statements in sequences.items():
+                found |= checksums.of_dumped_sequences(statements.result(), name)
             for reading in readings.values():
                 found |= reading.result()
         except BackupError:
@@ -122,7 +128,8 @@ def dump(
                     reading.result()
             raise
         finally:  # a failed dump must not wait for checksums that nobody needs any more
-            beside.shutdown(wait=False, cancel_futures=True)
+            for executor in (beside, behind):
+                executor.shutdown(wait=False, cancel_futures=True)
             for connection, _snapshot in token["sessions"].values():
                 connection.cancel()
     consistency = {"kind": kind, "reason": reason, "skew_seconds": token["skew_seconds"]}

@@ -8,7 +8,8 @@ r"""Copy a repository off-site: program of janus-backup-offsite@<name>.service.
 Ends with 0 when the copy is complete, with 75 when nothing is wrong but it has to be done later
 (no network, no disk, not in the window), and with 1 otherwise, or when the copy has become too old.
 What came of it is in <state>/offsite/<name>.json. With --accept-loss it copies even if that loses
-what is off-site; with --refuse it only tells whether the target may be used at all.
+what is off-site, and compares contents, not only sizes and times; with --refuse it only tells
+whether the target may be used at all.
 """
 
 from __future__ import annotations
@@ -68,7 +69,8 @@ def copy(target: dict[str, Any], state: dict[str, Any], accept_loss: bool) -> di
             raise BackupError(f"refusing {target['name']}: {sentence}")
         known = _known(target, state, place, identity, accept_loss)
         fingerprint = _offsite_copy.fingerprint(target)
-        if known.get("complete") and state.get("fingerprint") == fingerprint:
+        same = known.get("complete") and state.get("fingerprint") == fingerprint
+        if same and not accept_loss:
             return {**state, "status": "current", "sentence": "nothing new", "last_success": _now()}
         started = time.monotonic()
         with _offsite_copy.sound(target) as holder:
@@ -89,7 +91,7 @@ def copy(target: dict[str, Any], state: dict[str, Any], accept_loss: bool) -> di
             _offsite_place.mark(target, place, mark)
             if sentence := _offsite_refusals.same_server(target, mark["token"]):
                 raise BackupError(f"refusing {target['name']}: {sentence}")
-            moved = _offsite_copy.synchronise(target, place, holder, left)
+            moved = _offsite_copy.synchronise(target, place, holder, left, accept_loss)
             finished = {**mark, "complete": True, "finished": _now(), "sizes": sizes}
             _offsite_place.mark(target, place, finished)
     return {
@@ -158,7 +160,6 @@ def _attempt(target: dict[str, Any], accept_loss: bool) -> int:
         state |= {"status": "failed", "sentence": str(error)}
         code = 1
     age = _offsite_state.hours_old(state)
-    state["age_hours"] = round(age, 2)
     sentence = f"{target['name']}: {state['status']}: {state['sentence']}"
     if age > target["max_age_hours"]:
         code = 1

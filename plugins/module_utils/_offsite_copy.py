@@ -153,9 +153,14 @@ def _segments(repository: Path) -> dict[str, tuple[int, int]]:
 
 
 def synchronise(
-    target: dict[str, Any], place: str, holder: subprocess.Popen[str], seconds: float | None
+    target: dict[str, Any],
+    place: str,
+    holder: subprocess.Popen[str],
+    seconds: float | None,
+    contents: bool,
 ) -> dict[str, Any]:
-    """Given a target that is reached and the lock's holder, make the copy equal. Return rclone's
+    """Given a target that is reached, the lock's holder, the seconds left if they are limited, and
+    whether to compare contents and not only sizes and times, make the copy equal. Return rclone's
     statistics.
 
     Raise RcloneError if that is interrupted, BackupError if the copy is not equal afterwards.
@@ -164,6 +169,8 @@ def synchronise(
     options = [*_FILTER, "--delete-after", "--transfers=4", "--timeout=1m", "--stats=1m"]
     if target["bandwidth"]:
         options.append(f"--bwlimit={target['bandwidth']}")
+    if contents:
+        options.append("--checksum")
     if seconds is not None:
         options += [f"--max-duration={max(1, int(seconds))}s", "--cutoff-mode=hard"]
     statistics = _rclone.transfer(

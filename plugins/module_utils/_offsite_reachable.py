@@ -7,7 +7,7 @@ hook before it comes to a repository.
         JOBFILE REPOSITORY
 
 Ends with 75, on which borgmatic leaves the repository out without an error, when its host does not
-answer; with 1 when it has not answered for longer than is allowed.
+answer; with 1 when the newest archive there is then older than is allowed.
 """
 
 from __future__ import annotations
@@ -29,27 +29,23 @@ def look(job: dict[str, Any], repository: str) -> int:
 
     Raise BackupError if the job has no such repository.
     """
-    declared = [each for each in job["repositories"] if each["path"] == repository]
-    if not declared:
-        raise BackupError(f"job {job['name']} has no repository {repository}")
-    if declared[0]["required"]:
+    target = _offsite_state.of_repository(job, repository)
+    if target is None or target["required"]:
         return 0
-    name = f"repository_{declared[0]['label']}"
-    target = {"name": name, "type": "repository", "state": job["state"], "metrics": None}
-    state = _offsite_state.load(target)
-    state["last_attempt"] = _offsite_state.now()
-    parts, code = urllib.parse.urlsplit(repository), 0
+    parts = urllib.parse.urlsplit(repository)
     try:
         socket.create_connection((parts.hostname or "", parts.port or 22), timeout=15).close()
-        state |= {"status": "copied", "sentence": "reached", "last_success": _offsite_state.now()}
     except OSError as error:
         sentence = f"cannot reach {parts.hostname}: {error.strerror or error}"
+        state = _offsite_state.load(target)
         state |= {"status": "unreachable", "sentence": sentence}
-        age, allowed = _offsite_state.hours_old(state), declared[0]["max_age_hours"]
-        code = 1 if age > allowed else _SKIP
-        sys.stderr.write(f"{repository} is left out: {sentence}, since {age:.0f} hours\n")
-    _offsite_state.save(target, state)
-    return code
+        state["last_attempt"] = _offsite_state.now()
+        _offsite_state.save(target, state)
+        age = _offsite_state.hours_old(state)
+        told = f"{sentence}; its newest archive is {age:.0f} hours old"
+        sys.stderr.write(f"{repository} is left out: {told}\n")
+        return 1 if age > target["max_age_hours"] else _SKIP
+    return 0
 
 
 def main() -> int:

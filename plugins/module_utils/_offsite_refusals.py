@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import os
 import socket
@@ -12,11 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.janus.backup.plugins.module_utils import (
-    _container,
-    _offsite_place,
-    _s3,
-)
+from ansible_collections.janus.backup.plugins.module_utils import _container, _offsite_place
 from ansible_collections.janus.backup.plugins.module_utils._errors import BackupError
 
 _SERVICES = "ansible_collections.janus.backup.plugins.module_utils._services"
@@ -57,13 +52,8 @@ def same_server(target: dict[str, Any], token: str) -> str | None:
     path = "/".join(["", target["bucket"], *filter(None, [target["prefix"]]), "copy.json"])
     for service in target["services"]:
         place = importlib.import_module(f"{_SERVICES}.{service['type']}")
-        if not hasattr(place, "s3_access"):
-            continue
-        with contextlib.suppress(BackupError):  # it is down, or has no such bucket
-            if token.encode() in _s3.ask(place.s3_access(service), "GET", path):
-                return (
-                    f"bucket {target['bucket']} is on service {service['name']}, which is backed up"
-                )
+        if hasattr(place, "shows") and place.shows(service, path, token.encode()):
+            return f"bucket {target['bucket']} is on service {service['name']}, which is backed up"
     return None
 
 

@@ -31,6 +31,7 @@ _MEANINGS = (
         "the target does not know these keys",
     ),
     ("keys", r"knownhosts: key (mismatch|is unknown)", "the target has another host key"),
+    ("keys", r"x509", "the target's certificate is not trusted"),
     ("denied", r"AccessDenied|permission denied|Access Denied", "the target forbids it"),
     ("gone", r"NoSuchBucket", "the target is gone"),
     (

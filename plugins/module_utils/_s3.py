@@ -51,7 +51,8 @@ def ask(
 ) -> bytes:
     """Given a server, a method, a path and perhaps more, return the body of the answer.
 
-    Raise RefusedError if the answer is no success, UnreachableError if there is none.
+    Raise RefusedError if the answer is no success or the server's certificate is not trusted,
+    UnreachableError if there is no answer.
     """
     parts = urllib.parse.urlsplit(access.endpoint)
     asked = "&".join(
@@ -63,6 +64,8 @@ def ask(
         connection.request(method, f"{path}?{asked}" if asked else path, body, signed)
         answer = connection.getresponse()
         content = answer.read()
+    except ssl.SSLCertVerificationError as error:
+        raise RefusedError(f"{access.endpoint}: {error.verify_message} (x509)", "x509") from error
     except (OSError, http.client.HTTPException) as error:
         cause = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise UnreachableError(f"cannot reach {access.endpoint}: {cause}") from error

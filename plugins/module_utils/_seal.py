@@ -22,7 +22,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.janus.backup.plugins.module_utils import _borg, _job, _manifest
+from ansible_collections.janus.backup.plugins.module_utils import (
+    _borg,
+    _job,
+    _manifest,
+    _offsite_state,
+)
 from ansible_collections.janus.backup.plugins.module_utils._errors import BackupError
 from ansible_collections.janus.backup.plugins.module_utils._files import (
     private_directory,
@@ -52,6 +57,7 @@ def seal(job: dict[str, Any], repository: str) -> str:
         complete = archive.replace(f"{prefix}-partial-", f"{prefix}-", 1)
         _borg.run(access, ["rename", f"{repository}::{archive}", complete])
         archive = complete
+        _note_other_host(job, repository, archive, newest["stats"])
     _note(job, manifest, repository, archive, newest["stats"])
     return archive
 
@@ -99,6 +105,22 @@ def _note(
         for name, service in manifest["services"].items()
     }
     write_atomically(path, json.dumps(status, indent=2) + "\n")
+
+
+def _note_other_host(
+    job: dict[str, Any], repository: str, archive: str, statistics: dict[str, int]
+) -> None:
+    """Keep the age of what is on another host, as of any other off-site copy."""
+    if target := _offsite_state.of_repository(job, repository):
+        now = _offsite_state.now()
+        state = _offsite_state.load(target) | {
+            "status": "copied",
+            "sentence": f"holds {archive}",
+            "last_attempt": now,
+            "last_success": now,
+            "bytes_moved": statistics["deduplicated_size"],
+        }
+        _offsite_state.save(target, state)
 
 
 def main() -> int:

@@ -41,6 +41,16 @@ def refuse(service: dict[str, Any], api: access.Api) -> None:
         _refuse_repository(api, bucket)
 
 
+def shows(service: dict[str, Any], path: str, content: bytes) -> bool:
+    """Given a service, the path of an object and what is in it, tell whether the service shows it:
+    then whoever wrote it there wrote to this server, whatever name or port was used for that.
+    """
+    try:
+        return content in access.Api(service).ask("GET", path)
+    except BackupError:  # it is down, or has no such object
+        return False
+
+
 def _refuse_directory(service: dict[str, Any], api: access.Api, path: str) -> None:
     if service["runtime"] != "docker":
         return

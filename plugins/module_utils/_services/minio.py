@@ -52,6 +52,7 @@ LIBRARIES = ()
 DUMP_HELPER: dict[str, Any] = {"volumes": "rw", "network": False}
 RESTORE_HELPER: dict[str, Any] = {"volumes": "rw", "network": False}
 SMOKE = "buckets"
+shows = own.shows
 _LISTING = "objects.jsonl"
 _SETTINGS = "settings.json"
 _USERS = "iam.zip"

@@ -70,7 +70,8 @@ def test_nothing_is_written_over(repository: Path, tmp_path: Path) -> None:
 
 def job(state: Path, url: str, **more: Any) -> dict[str, Any]:
     declared = {"path": url, "label": "server", "required": False, "max_age_hours": 50, **more}
-    return {"name": "nightly", "state": str(state), "repositories": [declared]}
+    local = {"path": "/r", "label": "local", "required": False, "max_age_hours": 50}
+    return {"name": "nightly", "state": str(state), "repositories": [local, declared]}
 
 
 @pytest.fixture
@@ -99,6 +100,19 @@ def test_a_server_that_is_away_is_left_out_until_it_was_away_too_long(
     assert _offsite_reachable.look(job(tmp_path, url), url) == 1
 
 
+def test_a_server_that_answers_is_no_younger_for_that(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        url = f"ssh://u@127.0.0.1:{listening.getsockname()[1]}/r"
+        _offsite_reachable.look(job(tmp_path, url), url)
+    declared = _offsite_state.of_repository(job(tmp_path, url), url)
+    assert declared is not None
+    assert "last_success" not in _offsite_state.load(declared)
+
+
+def test_a_repository_of_this_host_is_never_left_out(tmp_path: Path) -> None:
+    assert _offsite_reachable.look(job(tmp_path, "ssh://u@127.0.0.1/r"), "/r") == 0
+
+
 def test_a_server_that_is_required_is_never_left_out(tmp_path: Path, closed: int) -> None:
     url = f"ssh://u@127.0.0.1:{closed}/r"
     assert _offsite_reachable.look(job(tmp_path, url, required=True), url) == 0
@@ -106,6 +120,6 @@ def test_a_server_that_is_required_is_never_left_out(tmp_path: Path, closed: int
 
 def test_a_state_of_another_shape_begins_anew(tmp_path: Path) -> None:
     target = {"name": "x", "type": "path", "state": str(tmp_path), "metrics": None}
-    _offsite_state.save(target, {"target": "x"})
+    _offsite_state.save(target, _offsite_state.load(target))
     _offsite_state.path(target).write_text("{half")
     assert "last_success" not in _offsite_state.load(target)

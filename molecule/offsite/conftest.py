@@ -19,6 +19,12 @@ PYTHON = (
     "PATH=/opt/janus-backup/venv/bin:$PATH PYTHONPATH=/opt/janus-backup/collections "
     "/opt/janus-backup/venv/bin/python"
 )
+BORG = (
+    "BORG_BASE_DIR=/var/lib/janus-backup/borg BORG_PASSCOMMAND='cat /etc/janus-backup/passphrase' "
+    "/opt/janus-backup/venv/bin/borg"
+)
+REPOSITORY = "/var/backups/janus.borg"
+NUMBER = iter(range(1000))
 INVENTORY = Path(__file__).resolve().parents[2] / "build/beds/offsite/inventory.yml"
 UNIT = "janus-backup-offsite@{}.service"
 STATE = "/var/lib/janus-backup/offsite"
@@ -119,14 +125,14 @@ def edited(node: Host) -> Callable[..., Any]:
     def change(target: str, setting: str, value: str) -> Iterator[None]:
         path = f"{TARGETS}/{target}.yml"
         node.check_output(
-            f"cp -p {path} /root/{target}.kept && "
+            f"cp -p {path} /root/{target}-{setting} && "
             f"sed -i 's|^  {setting}:.*|  {setting}: {value}|' {path} && "
-            f"! cmp --silent {path} /root/{target}.kept"
+            f"! cmp --silent {path} /root/{target}-{setting}"
         )
         try:
             yield
         finally:
-            node.check_output(f"mv /root/{target}.kept {path}")
+            node.check_output(f"mv /root/{target}-{setting} {path}")
 
     return change
 
@@ -146,3 +152,46 @@ def without_network(node: Host, vault: Host) -> Callable[..., Any]:
             host.check_output(f"iptables -D {rule}")
 
     return cut
+
+
+@pytest.fixture(scope="session")
+def spoilt() -> Callable[..., Any]:
+    """Return a context manager that flips a byte of a file for a while, and keeps size and time."""
+
+    @contextlib.contextmanager
+    def spoil(host: Host, path: str) -> Iterator[None]:
+        host.check_output(
+            f"cp -p {path} /root/unspoilt && printf '\\125' | dd of={path} bs=1 seek=10000"
+            f" conv=notrunc status=none && touch -r /root/unspoilt {path}"
+            f" && ! cmp --silent {path} /root/unspoilt"
+        )
+        try:
+            yield
+        finally:
+            host.check_output(f"cat /root/unspoilt >{path} && touch -r /root/unspoilt {path}")
+
+    return spoil
+
+
+@pytest.fixture(scope="session")
+def largest() -> Callable[[Host, str], str]:
+    """Return a function that finds the largest file below a directory."""
+
+    def find(host: Host, directory: str) -> str:
+        listing = f"find {directory} -type f -printf '%s %p\\n' | sort -n | tail -1"
+        return str(host.check_output(f"{listing} | cut -d' ' -f2"))
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def something_new(node: Host) -> Callable[[int], None]:
+    """Return a function that puts megabytes into the repository that were not there before."""
+
+    def put(megabytes: int) -> None:
+        node.check_output(
+            f"head -c {megabytes}M /dev/urandom | "
+            f"{BORG} create --compression none {REPOSITORY}::new-{next(NUMBER)}-$$ -"
+        )
+
+    return put

@@ -56,9 +56,7 @@ def copy(target: dict[str, Any], state: dict[str, Any], accept_loss: bool) -> di
     done.
     """
     begun = _now()
-    left = seconds_left(target["window"], datetime.datetime.now().astimezone())
-    if left == 0:
-        raise _offsite_place.LaterError(f"not in the window {target['window']}", "waiting")
+    _left(target)
     if sentence := _offsite_refusals.reason(target):
         raise BackupError(f"refusing {target['name']}: {sentence}")
     repository = Path(target["repository"])
@@ -91,7 +89,7 @@ def copy(target: dict[str, Any], state: dict[str, Any], accept_loss: bool) -> di
             _offsite_place.mark(target, place, mark)
             if sentence := _offsite_refusals.same_server(target, mark["token"]):
                 raise BackupError(f"refusing {target['name']}: {sentence}")
-            moved = _offsite_copy.synchronise(target, place, holder, left, accept_loss)
+            moved = _offsite_copy.synchronise(target, place, holder, _left(target), accept_loss)
             finished = {**mark, "complete": True, "finished": _now(), "sizes": sizes}
             _offsite_place.mark(target, place, finished)
     return {
@@ -108,6 +106,16 @@ def copy(target: dict[str, Any], state: dict[str, Any], accept_loss: bool) -> di
         "bytes": sum(sizes.values()),
         "seconds": round(time.monotonic() - started, 3),
     }
+
+
+def _left(target: dict[str, Any]) -> float | None:
+    """Return the seconds until the target's window closes, None if it has none. Raise LaterError if
+    it is closed.
+    """
+    left = seconds_left(target["window"], datetime.datetime.now().astimezone())
+    if left == 0:
+        raise _offsite_place.LaterError(f"not in the window {target['window']}", "waiting")
+    return left
 
 
 def _now() -> str:

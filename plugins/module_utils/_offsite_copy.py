@@ -170,7 +170,7 @@ def synchronise(
     if target["bandwidth"]:
         options.append(f"--bwlimit={target['bandwidth']}")
     if contents:
-        options.append("--checksum")
+        options.append(_offsite_place.by_contents(target))
     if seconds is not None:
         options += [f"--max-duration={max(1, int(seconds))}s", "--cutoff-mode=hard"]
     statistics = _rclone.transfer(

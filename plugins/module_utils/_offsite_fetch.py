@@ -29,7 +29,7 @@ from ansible_collections.janus.backup.plugins.module_utils._files import (
     remove_tree,
 )
 
-_OPTIONS = ["--checksum", "--transfers=4", "--timeout=1m"]
+_OPTIONS = ["--transfers=4", "--timeout=1m"]
 
 
 def fetch(target: dict[str, Any], directory: Path, moment: str | None) -> dict[str, Any]:
@@ -51,9 +51,8 @@ def fetch(target: dict[str, Any], directory: Path, moment: str | None) -> dict[s
         for path in directory.iterdir():
             if path.name.startswith(("index.", "hints.", "integrity.", "lock.")):
                 remove_tree(path)
-        moved = _rclone.transfer(
-            config, ["sync", *_OPTIONS, *versions, f"{place}/repository", str(directory)]
-        )
+        options = [*_OPTIONS, _offsite_place.by_contents(target), *versions]
+        moved = _rclone.transfer(config, ["sync", *options, f"{place}/repository", str(directory)])
     found = {name: size for name, (size, _time) in _offsite_copy.files(directory).items()}
     if told["complete"] and found != told["sizes"]:
         raise BackupError(_difference(target["name"], told["sizes"], found))

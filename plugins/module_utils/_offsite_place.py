@@ -74,6 +74,13 @@ def reached(target: dict[str, Any]) -> Iterator[str]:
     yield target["remote"]
 
 
+def by_contents(target: dict[str, Any]) -> str:
+    """Given a target, return the option that makes rclone find files of other contents. SFTP has no
+    checksums: rclone would compare sizes only, so everything is moved.
+    """
+    return "--ignore-times" if target["type"] == "ssh" else "--checksum"
+
+
 def address(target: dict[str, Any]) -> tuple[str, int]:
     """Given a target on another host, return its name or address and the port."""
     if target["type"] == "ssh":

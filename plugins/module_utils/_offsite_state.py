@@ -1,7 +1,8 @@
 # Copyright: the janus.backup developers
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is known of an off-site copy: one file of state and one of metrics for each target, and for
-each repository on another host."""
+each repository on another host.
+"""
 
 from __future__ import annotations
 

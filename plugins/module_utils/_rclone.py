@@ -33,7 +33,7 @@ _MEANINGS = (
     ("keys", r"knownhosts: key (mismatch|is unknown)", "the target has another host key"),
     ("keys", r"x509", "the target's certificate is not trusted"),
     ("denied", r"AccessDenied|permission denied|Access Denied", "the target forbids it"),
-    ("gone", r"NoSuchBucket", "the target is gone"),
+    ("gone", r"NoSuchBucket", "the bucket is gone"),
     (
         "unreachable",
         r"refused|timed? ?out|no route|unreachable|no such host|reset by peer|broken pipe|EOF"

@@ -181,3 +181,30 @@ def test_the_repository_server_gives_back_what_was_there_before(
         f"su janus-backup -c '{program} {base}/janus1.borg {base}/janus1.rollback --at {before}'"
     )
     _proven(play, drill_host, "rollback")
+
+
+@pytest.fixture
+def _lost(node: Host) -> None:
+    """Lose the node: services, data, state and declaration; its key for the server was kept."""
+    node.check_output(
+        "systemctl disable --now 'janus-backup*.timer' && rm -f /etc/systemd/system/janus-backup*"
+        " && systemctl daemon-reload && docker rm --force janus-redis"
+        " && docker volume rm janus-redis && rm -rf /var/lib/janus-backup /var/backups/janus.borg"
+        " && find /etc/janus-backup -mindepth 1 -maxdepth 1 ! -name ssh -exec rm -r {} +"
+    )
+
+
+@pytest.mark.usefixtures("_lost")
+def test_disaster_recovery_restores_what_was_there_before_and_copies_go_on(
+    node: Host, play: Any, back_up: Any, state: Any, before: str
+) -> None:
+    play(
+        "disaster_recovery",
+        target="janus1",
+        janus_backup_recovery_offsite="vault",
+        janus_backup_recovery_at=before,
+    )
+    told = json.loads(node.file("/var/lib/janus-backup/recovery/report.json").content_string)
+    assert {name: each["verdict"] for name, each in told["services"].items()} == {"redis": "proven"}
+    back_up()
+    assert state("vault")["status"] == "copied", state("vault")["sentence"]

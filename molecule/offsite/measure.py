@@ -114,7 +114,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure what an off-site copy moves.")
     parser.add_argument("--segment", type=int, default=64, help="size of segments in MiB")
     parser.add_argument("--pieces", type=int, default=1, help="in how many places it changes")
-    parser.add_argument("--threshold", type=int, default=10, help="borg compact's, in percent")
+    parser.add_argument("--threshold", type=int, default=50, help="borg compact's, in percent")
     parser.add_argument("--rounds", type=int, default=3, help="how often it changes")
     options = parser.parse_args()
     os.umask(0o077)

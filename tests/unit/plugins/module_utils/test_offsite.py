@@ -14,6 +14,7 @@ from ansible_collections.janus.backup.plugins.module_utils import (
     _offsite,
     _offsite_bucket,
     _offsite_copy,
+    _offsite_place,
     _offsite_refusals,
     _offsite_state,
     _rclone,
@@ -195,3 +196,11 @@ def test_an_old_success_ages_whatever_came_after() -> None:
     assert _offsite_state.hours_old(state) > 24 * 365
     state["last_success"] = _offsite_state.now()
     assert _offsite_state.hours_old(state) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("kind", "option"),
+    [("s3", "--checksum"), ("path", "--checksum"), ("ssh", "--ignore-times")],
+)
+def test_other_contents_are_found_even_where_there_are_no_checksums(kind: str, option: str) -> None:
+    assert _offsite_place.by_contents({"type": kind}) == option

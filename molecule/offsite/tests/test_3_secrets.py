@@ -60,10 +60,9 @@ def _watched(node: Host, drill_host: Host) -> Iterator[None]:
         host.check_output("systemctl stop keys")
 
 
-def _rotate(play: Any) -> Any:
-    return play(
-        "site", "-vvv", "--limit=janus1,localhost", vault_writer_secret=ROTATED, target="janus1"
-    )
+def _rotate(play: Any, *arguments: str) -> Any:
+    limit = "--limit=janus1,localhost"
+    return play("site", limit, *arguments, vault_writer_secret=ROTATED, target="janus1")
 
 
 @pytest.mark.usefixtures("_watched")
@@ -72,7 +71,7 @@ def test_no_key_is_seen_while_the_role_changes_it_and_copies_are_made_and_proved
 ) -> None:
     old = node.file(CONFIG).content_string
     assert WRITER in old
-    done = _rotate(play)
+    done = _rotate(play, "-vvv")
     assert not [secret for secret in SECRETS if secret in done.stdout + done.stderr]
     assert node.file(CONFIG).content_string == old.replace(WRITER, ROTATED)
     back_up()

@@ -9,12 +9,15 @@ import os
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+
+from ansible_collections.janus.backup.plugins.module_utils._services import _rabbitmq_parts
 
 SEEDS = Path(__file__).parents[2] / "molecule" / "seed"
 PASSWORD = "p#w \"x'"
@@ -278,3 +281,149 @@ def test_a_stopped_container_is_one_clear_sentence(start_broker, workbench, acce
     assert result["failed"]
     assert result["msg"] == f"rabbitmq: container {broker.container.name} is not running: exited"
     assert workbench.leftovers() == [str(workbench.staging)]
+
+
+def part(workbench, access, live, twin, kind, path, kill=False, **more):
+    """Restore a part from a twin; return the module's result and what was remembered."""
+    noted = {"run": workbench.job, "state_directory": str(workbench.folder / "state")}
+    plan = {"service": {"name": "rabbitmq", "container": live.container.name}}
+    workbench.module("restore_journal", phase="asked", plan=plan, **noted)
+    journal = workbench.folder / "state/restore" / f"{workbench.job}.json"
+
+    def token():
+        return json.loads(journal.read_text())["janus_backup_restore"].get("undo", {}).get("token")
+
+    given = access(live)
+    both = {"twin": twin.container.name, "twin_password_file": given["password_file"]}
+    arguments = {**given, **both, "kind": kind, "path": path, **more}
+    result = None
+    if kill:
+        workbench.kill(workbench.begin("rabbitmq_part", **arguments), token)
+    else:
+        result = workbench.module("rabbitmq_part", **arguments)
+    return result, token()
+
+
+def state(broker):
+    """Return all definitions, but for what another broker has otherwise."""
+    found = broker.ask("GET", "definitions")
+    return {
+        section: sorted(map(json.dumps, found[section]))
+        for section in _rabbitmq_parts.TYPES
+        if section != "global_parameters"
+    }
+
+
+def queues(broker, host):
+    return {queue["name"] for queue in broker.ask("GET", "queues", host)}
+
+
+@pytest.fixture(scope="module")
+def changed(start_broker):
+    """Return a broker with the seed's definitions, of which some were changed."""
+    broker = start_broker(PASSWORD)
+    broker.container.wait_healthy(180)
+    broker.seed()
+    plain = {"durable": True, "auto_delete": False, "arguments": {}}
+    broker.ask("DELETE", "queues", "debian", "kept")
+    broker.ask("DELETE", "policies", "debian", "length")
+    broker.ask("DELETE", "users", "debian legacy")
+    broker.ask("PUT", "queues", "debian", "extra", body=plain)
+    broker.ask("PUT", "queues", "debian", "kept", body={**plain, "arguments": {"x-max-length": 5}})
+    return broker
+
+
+def test_a_virtual_host_comes_back_beside_the_present_one_and_in_its_place(
+    seeded, changed, workbench, access
+):
+    before, wanted = state(changed), state(seeded)
+    beside, token = part(
+        workbench, access, changed, seeded, "vhost", "debian", as_name="debian/yesterday"
+    )
+    assert "debian legacy, who has permissions there" in beside["msg"]
+    assert token is None
+    users, _token = part(workbench, access, changed, seeded, "definitions", "users")
+    assert users.get("restored") == "users", users
+    assert state(changed)["users"] == wanted["users"]
+    assert state(changed)["permissions"] == before["permissions"]
+
+    before = state(changed)
+    beside, token = part(
+        workbench, access, changed, seeded, "vhost", "debian", as_name="debian/yesterday"
+    )
+    assert beside.get("restored") == "debian/yesterday", beside
+    assert queues(changed, "debian/yesterday") == queues(seeded, "debian") - {"leaving"}
+    assert queues(changed, "debian") == queues(seeded, "debian") | {"extra"}
+    for _again in range(2):
+        _rabbitmq_parts.undo(token)
+        assert state(changed) == before
+
+    result, token = part(workbench, access, changed, seeded, "vhost", "debian")
+    assert result.get("restored") == "debian", result
+    for section, entries in state(changed).items():
+        mine = [each for each in entries if json.loads(each).get("vhost") == "debian"]
+        others = [each for each in entries if each not in mine]
+        assert mine == [each for each in wanted[section] if '"vhost": "debian"' in each]
+        assert others == [each for each in before[section] if '"vhost": "debian"' not in each]
+    for _again in range(2):
+        _rabbitmq_parts.undo(token)
+        assert state(changed) == before
+
+
+def test_one_type_of_definitions_comes_back(seeded, changed, workbench, access):
+    before, wanted = state(changed), state(seeded)
+    for path in ("policies", "queues/debian"):
+        result, token = part(workbench, access, changed, seeded, "definitions", path)
+        assert result.get("restored") == path, result
+        section = path.partition("/")[0]
+        assert state(changed)[section] == wanted[section]
+        if section == "queues":  # no binding was lost but that of a queue that is gone
+            assert set(before["bindings"]) == set(state(changed)["bindings"])
+        _rabbitmq_parts.undo(token)
+        assert state(changed) == before
+
+
+def test_a_part_that_is_killed_can_be_undone(seeded, changed, workbench, access):
+    before = state(changed)
+    _result, token = part(workbench, access, changed, seeded, "vhost", "debian", kill=True)
+    _rabbitmq_parts.undo(token)
+    assert state(changed) == before
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "sentence"),
+    [
+        ("vhost", "nowhere", "there is no vhost nowhere in the archive"),
+        ("definitions", "cats", "cats is not <type>"),
+        ("definitions", "users/debian", "users/debian is not <type>"),
+        ("definitions", "policies/leer", "there is no definitions policies/leer in the archive"),
+    ],
+)
+def test_a_part_that_there_is_not_is_refused(
+    kind, path, sentence, seeded, changed, workbench, access
+):
+    before = state(changed)
+    result, token = part(workbench, access, changed, seeded, kind, path)
+    assert sentence in result["msg"]
+    assert token is None
+    assert state(changed) == before
+
+
+def test_no_message_is_lost_for_a_part(seeded, changed, workbench, access):
+    message = {
+        "routing_key": "extra",
+        "payload": "x",
+        "payload_encoding": "string",
+        "properties": {"delivery_mode": 2},
+    }
+    changed.ask("POST", "exchanges", "debian", "amq.default", "publish", body=message)
+    deadline = time.monotonic() + 60  # the interface tells of it some seconds later
+    while not changed.ask("GET", "queues", "debian", "extra").get("messages"):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    before = state(changed)
+    for kind, path in (("vhost", "debian"), ("definitions", "queues")):
+        refused, token = part(workbench, access, changed, seeded, kind, path)
+        assert "1 queues that hold messages would have to be deleted: extra (1)" in refused["msg"]
+        assert token is None
+    assert state(changed) == before

@@ -17,7 +17,7 @@ from ansible_collections.janus.backup.plugins.module_utils._checksum import (
 Definitions = dict[str, Any]
 
 # Each list of the definitions: what one entry is called, and the keys that tell entries apart.
-_SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
+SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "vhosts": ("virtual host", ("name",)),
     "users": ("user", ("name",)),
     "permissions": ("permission of", ("user", "vhost")),
@@ -65,26 +65,37 @@ def objects(definitions: Definitions) -> Checksums:
 
     Queues that leave by themselves after a while (x-expires), and their bindings, are left out.
     """
-    leaving = {
+    gone = leaving(definitions)
+    return {
+        name(section, entry): {"digest": digest(entry)[:32]}
+        for section, entries in definitions.items()
+        if isinstance(entries, list)
+        for entry in entries
+        if not leaves(section, entry, gone)
+    }
+
+
+def leaving(definitions: Definitions) -> set[tuple[str, str]]:
+    """Given definitions, return virtual host and name of the queues that leave by themselves."""
+    return {
         (queue["vhost"], queue["name"])
         for queue in definitions.get("queues", [])
         if "x-expires" in queue["arguments"]
     }
-    found: Checksums = {}
-    for section, entries in definitions.items():
-        if not isinstance(entries, list):
-            continue
-        for entry in entries:
-            place = (entry.get("vhost"), entry.get("destination") or entry.get("name"))
-            to_queue = section == "queues" or entry.get("destination_type") == "queue"
-            if not (to_queue and place in leaving):
-                found[name(section, entry)] = {"digest": digest(entry)[:32]}
-    return found
+
+
+def leaves(section: str, entry: dict[str, Any], gone: set[tuple[str, str]]) -> bool:
+    """Given a list of the definitions, an entry of it and the queues that leave by themselves, tell
+    whether it goes with one of them.
+    """
+    place = (entry.get("vhost"), entry.get("destination") or entry.get("name"))
+    to_queue = section == "queues" or entry.get("destination_type") == "queue"
+    return to_queue and place in gone
 
 
 def name(section: str, entry: dict[str, Any]) -> str:
     """Given a list of the definitions and an entry of it, return the name that only it has."""
-    kind, keys = _SECTIONS.get(section, (section, tuple(sorted(entry))))
+    kind, keys = SECTIONS.get(section, (section, tuple(sorted(entry))))
     words = [f"{kind} {canonical(entry.get(keys[0]))}"]
     words += [
         f"{key} {canonical(entry[key])}" for key in keys[1:] if entry.get(key) not in ({}, None)
@@ -114,7 +125,7 @@ def foreign(present: Definitions, wanted: Definitions) -> list[str]:
     for section in ("vhosts", "users"):
         extra = missing(section, present, wanted)
         if len(extra) > 1:
-            lost += [f"{_SECTIONS[section][0]} {canonical(each)}" for each in extra]
+            lost += [f"{SECTIONS[section][0]} {canonical(each)}" for each in extra]
     return sorted(lost)
 
 
@@ -135,7 +146,7 @@ def parts(wanted: Definitions) -> Iterator[Definitions]:
     """Given definitions, yield them in parts that a broker takes in this order: what others refer
     to first, and never more than it reads from one request.
     """
-    for section in (*_SECTIONS, *(key for key in wanted if key not in _SECTIONS)):
+    for section in (*SECTIONS, *(key for key in wanted if key not in SECTIONS)):
         entries = wanted.get(section)
         if isinstance(entries, list):
             for start in range(0, len(entries), _PART):

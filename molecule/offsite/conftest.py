@@ -111,8 +111,8 @@ def back_up(play: Any, ended: Callable[[str], int]) -> Callable[[], None]:
 def python(node: Host) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Return a function that runs a program of Python on a host as root, with the collection."""
 
-    def run(program: str, host: Host = node) -> Any:
-        return host.run(f"{PYTHON} - <<'PROGRAM'\n{program}\nPROGRAM")
+    def run(program: str, arguments: str = "", host: Host = node) -> Any:
+        return host.run(f"{PYTHON} - {arguments} <<'PROGRAM'\n{program}\nPROGRAM")
 
     return run
 

@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.janus.backup.plugins.module_utils._services import _minio_parts, minio
+
 PROJECT = Path(__file__).parents[2]
 SEED = PROJECT / "molecule" / "seed" / "minio.py"
 PASSWORD = "a long password"
@@ -388,3 +390,146 @@ def test_a_wrong_secret_and_a_stopped_container_are_one_sentence(
     subprocess.run(["docker", "stop", minio.name], check=True, capture_output=True)
     assert refusal().startswith(f"minio: container {minio.name} is not running: exited")
     assert not (workbench.folder / "minio").exists()
+
+
+def part(
+    workbench: Any, reach: Any, pair: tuple[Any, Any], kind: str, path: str, **more: Any
+) -> Any:
+    """Restore a part from the twin; return the module's result and what was remembered. With kill,
+    the module is killed once that is a certain step.
+    """
+    live, twin = pair
+    noted = {"run": workbench.job, "state_directory": str(workbench.folder / "state")}
+    plan = {"service": {"name": "minio", "container": live.name}}
+    workbench.module("restore_journal", phase="asked", plan=plan, **noted)
+    journal = workbench.folder / "state/restore" / f"{workbench.job}.json"
+
+    def token() -> Any:
+        return json.loads(journal.read_text())["janus_backup_restore"].get("undo", {}).get("token")
+
+    given = reach(live)
+    both = {"twin": twin.name, "twin_password_file": given["password_file"]}
+    step = more.pop("kill", None)
+    arguments = {**given, **both, "kind": kind, "path": path, **more}
+    result = None
+    if step:
+        process = workbench.begin("minio_part", **arguments)
+        workbench.kill(process, lambda: (token() or {}).get("step") == step)
+    else:
+        result = workbench.module("minio_part", **arguments)
+    return result, token()
+
+
+def held(reach: Any, container: Any) -> dict[str, Any]:
+    """Return buckets, settings, and of each object its versions, without ids and times."""
+    service = {"name": "minio", "runtime": "docker", **reach(container)}
+    service |= {"host": None, "port": None}
+    server = minio.server(service)
+    found: dict[str, Any] = {"settings": minio.contents.settings(server.api, server.minio)}
+    for entry in server.listed():
+        value = (entry["size"], entry["marker"], entry["tags"], entry["metadata"])
+        found.setdefault(f"{entry['bucket']}/{entry['key']}", []).append(value)
+    return found
+
+
+def within(found: dict[str, Any], start: str) -> dict[str, Any]:
+    """Return the objects whose path begins so, by the rest of it."""
+    return {path[len(start) :]: each for path, each in found.items() if path.startswith(start)}
+
+
+@pytest.fixture(scope="module")
+def pair(start_container: Callable[..., Any]) -> tuple[Any, Any]:
+    """Return a server with changed data, and the twin that has them as before."""
+    containers = []
+    for _number in range(2):
+        container = start_container("minio", "server", "/data", environment=ROOT).wait_healthy()
+        seed(container, packages=20)
+        containers.append(container)
+    live = server(containers[0])
+    for bucket in ("debian-docs", "debian-odd"):
+        live.put(bucket, "new/one", b"made after the backup")
+    live.ask("DELETE", "/debian-odd/metadata")
+    live.put("debian-odd", "a", b"another a")
+    live.ask("PUT", "/debian-docs", "tagging=", TAGGED)
+    return containers[0], containers[1]
+
+
+TAGGED = b"<Tagging><TagSet><Tag><Key>k</Key><Value>v</Value></Tag></TagSet></Tagging>"
+
+
+def test_a_bucket_comes_back_beside_the_present_one_and_in_its_place(
+    workbench: Any, reach: Any, pair: Any
+) -> None:
+    before, wanted = held(reach, pair[0]), held(reach, pair[1])
+    for bucket in ("debian-odd", "debian-releases"):
+        beside, token = part(workbench, reach, pair, "bucket", bucket, as_name="yesterday")
+        assert beside.get("restored") == "yesterday", beside
+        now = held(reach, pair[0])
+        assert within(now, "yesterday/") == within(wanted, f"{bucket}/")
+        assert within(now, "debian-") == within(before, "debian-")
+        taken, _token = part(workbench, reach, pair, "bucket", bucket, as_name="yesterday")
+        assert "there is a bucket yesterday already" in taken["msg"]
+        if bucket == "debian-odd":
+            for _again in range(2):
+                _minio_parts.undo(token)
+                assert held(reach, pair[0]) == before
+    locked, _token = part(workbench, reach, pair, "bucket", "debian-releases")
+    assert "bucket debian-releases has object lock" in locked["msg"]
+
+    for bucket in ("debian-docs", "debian-odd"):
+        before = held(reach, pair[0])
+        result, token = part(workbench, reach, pair, "bucket", bucket)
+        assert result.get("restored") == bucket, result
+        now = held(reach, pair[0])
+        assert within(now, f"{bucket}/") == within(wanted, f"{bucket}/")
+        assert now["settings"][bucket] == wanted["settings"][bucket]
+        assert within(now, f"{result['aside']}/") == within(before, f"{bucket}/")
+        for _again in range(2):
+            _minio_parts.undo(token)
+            assert held(reach, pair[0]) == before
+
+
+def test_a_prefix_and_an_object_come_back(workbench: Any, reach: Any, pair: Any) -> None:
+    before, wanted = held(reach, pair[0]), held(reach, pair[1])
+    prefix = "debian-docs/" + min(within(wanted, "debian-docs/")).partition("/")[0] + "/"
+    beside, token = part(workbench, reach, pair, "prefix", prefix, as_name="debian-docs/then/")
+    assert beside.get("restored") == "debian-docs/then/", beside
+    assert within(held(reach, pair[0]), "debian-docs/then/") == within(wanted, prefix)
+    _minio_parts.undo(token)
+    assert held(reach, pair[0]) == before
+
+    result, token = part(workbench, reach, pair, "object", "debian-odd/metadata")
+    assert result.get("restored") == "debian-odd/metadata", result
+    now = held(reach, pair[0])
+    assert now["debian-odd/metadata"] == wanted["debian-odd/metadata"]
+    assert now["debian-odd/new/one"] == before["debian-odd/new/one"]
+    _minio_parts.discard(token)
+    assert result["aside"] not in held(reach, pair[0])["settings"]
+    server(pair[0]).ask("DELETE", "/debian-odd/metadata")
+
+
+@pytest.mark.parametrize("step", ["aside", "replace"])
+def test_a_part_that_is_killed_is_undone(step: str, workbench: Any, reach: Any, pair: Any) -> None:
+    before = held(reach, pair[0])
+    _result, token = part(workbench, reach, pair, "bucket", "debian-docs", kill=step)
+    _minio_parts.undo(token)
+    assert held(reach, pair[0]) == before
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "sentence"),
+    [
+        ("bucket", "nowhere", "there is no bucket nowhere in the archive"),
+        ("bucket", "debian-odd/a", "debian-odd/a is not <bucket>"),
+        ("object", "debian-odd/nothing", "there is no object debian-odd/nothing in the archive"),
+        ("prefix", "debian-odd", "debian-odd is not <bucket>/<how keys begin>"),
+    ],
+)
+def test_a_part_that_there_is_not_is_refused(
+    kind: str, path: str, sentence: str, workbench: Any, reach: Any, pair: Any
+) -> None:
+    before = held(reach, pair[0])
+    refused, token = part(workbench, reach, pair, kind, path)
+    assert sentence in refused["msg"]
+    assert token is None
+    assert held(reach, pair[0]) == before

@@ -45,7 +45,7 @@ def of_listing(path: Path, exact: bool) -> Checksums:
     counts = Counter(entry["bucket"] for entry in survey.entries_in(path))
     found: Checksums = {}
     for bucket, entries in itertools.groupby(survey.entries_in(path), itemgetter("bucket")):
-        found.update(_of_bucket(bucket, entries, counts[bucket] <= LIMIT, exact))
+        found.update(of_bucket(bucket, entries, counts[bucket] <= LIMIT, exact))
     return found
 
 
@@ -59,7 +59,7 @@ def of_server(server: survey.Server, exact: bool) -> Checksums:
             for entry in server.versions(bucket)
             if (read := {} if entry["marker"] else survey.read(server.api, entry, len)) is not None
         )
-        found.update(_of_bucket(bucket, entries, count <= LIMIT, exact))
+        found.update(of_bucket(bucket, entries, count <= LIMIT, exact))
     return found
 
 
@@ -76,7 +76,7 @@ def of_state_now(api: access.Api, minio: bool) -> Checksums:
     return of_state(contents.settings(api, minio), users.exported(api, minio))
 
 
-def _of_bucket(
+def of_bucket(
     bucket: str, entries: Iterable[survey.Entry], individually: bool, exact: bool
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the checksum of each version; in a large bucket, of ranges of about 256 keys each,

@@ -154,10 +154,11 @@ def settings(api: access.Api, minio: bool) -> dict[str, dict[str, str]]:
     """Given a server, return of each bucket the settings that are not the default, as the server
     tells them; but `versioning` is its status only, `quota` a number of bytes.
     """
-    return {bucket: _settings(api, bucket, minio) for bucket in buckets(api)}
+    return {bucket: settings_of(api, bucket, minio) for bucket in buckets(api)}
 
 
-def _settings(api: access.Api, bucket: str, minio: bool) -> dict[str, str]:
+def settings_of(api: access.Api, bucket: str, minio: bool) -> dict[str, str]:
+    """Given a bucket, return its settings as `settings` does."""
     found = {}
     for name in (*BEFORE, *AFTER):
         try:

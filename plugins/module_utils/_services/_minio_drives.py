@@ -112,22 +112,19 @@ def on_host(service: dict[str, Any], path: str) -> Path:
     return _container.host_path(_container.inspect(service["container"], False), Path(path))
 
 
-def hidden(service: dict[str, Any], drives: list[str]) -> dict[str, list[str]]:
-    """Given a service and its drives, return the keys that its listings leave out, by bucket.
+def hidden(roots: list[Path], bucket: str) -> list[str]:
+    """Given where the drives are and a bucket, return the keys that its listings leave out.
 
     MinIO keeps and gives an object "a/b" beside an object "a", but never lists it.
     """
-    found: dict[str, set[str]] = {}
-    for drive in drives:
-        root = on_host(service, drive)
-        for bucket in sorted(root.iterdir()):
-            if not bucket.name.startswith(".") and bucket.is_dir():
-                for path in _nested(bucket, False):
-                    key = str(path.relative_to(bucket))
-                    if key.endswith(_FOLDER):
-                        key = key.removesuffix(_FOLDER) + "/"
-                    found.setdefault(bucket.name, set()).add(key)
-    return {bucket: sorted(keys) for bucket, keys in found.items()}
+    found: set[str] = set()
+    for folder in (root / bucket for root in roots):
+        for path in _nested(folder, False):
+            key = str(path.relative_to(folder))
+            if key.endswith(_FOLDER):
+                key = key.removesuffix(_FOLDER) + "/"
+            found.add(key)
+    return sorted(found)
 
 
 def _nested(folder: Path, inside: bool) -> Iterator[Path]:

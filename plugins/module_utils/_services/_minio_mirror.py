@@ -35,7 +35,7 @@ from ansible_collections.janus.backup.plugins.module_utils._services import (
 
 _INCOMING = ".incoming"
 _UNTIL = "x-amz-object-lock-retain-until-date"
-_LOCK = {"x-amz-bucket-object-lock-enabled": "true"}
+LOCK = {"x-amz-bucket-object-lock-enabled": "true"}
 _BYPASS = {"x-amz-bypass-governance-retention": "true"}
 
 
@@ -105,7 +105,7 @@ def fill(api: access.Api, directory: Path, data: Path) -> None:
     """
     made = json.loads((directory / "settings.json").read_text(encoding="utf-8"))
     for bucket, values in made.items():
-        api.ask("PUT", f"/{bucket}", headers=_LOCK if "object-lock" in values else {})
+        api.ask("PUT", f"/{bucket}", headers=LOCK if "object-lock" in values else {})
         for name in contents.BEFORE:
             if name in values:
                 contents.set_setting(api, bucket, name, values[name])
@@ -114,7 +114,7 @@ def fill(api: access.Api, directory: Path, data: Path) -> None:
     entries = survey.entries_in(directory / "objects.jsonl")
     for _object, group in itertools.groupby(entries, survey.place):
         for entry in reversed(list(group)):
-            _put(api, entry, data)
+            put(api, entry, data)
     for bucket, values in made.items():
         if values.get("versioning") == "Suspended":
             contents.set_setting(api, bucket, "versioning", "Suspended")
@@ -123,7 +123,8 @@ def fill(api: access.Api, directory: Path, data: Path) -> None:
                 contents.set_setting(api, bucket, name, values[name])
 
 
-def _put(api: access.Api, entry: survey.Entry, data: Path) -> None:
+def put(api: access.Api, entry: survey.Entry, data: Path) -> None:
+    """Given a version of a listing and the directory of the contents, put it."""
     path = survey.place(entry)
     if entry["marker"]:
         api.ask("DELETE", path)

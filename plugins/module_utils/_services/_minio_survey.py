@@ -105,16 +105,18 @@ class Known:
 
 @dataclass(frozen=True)
 class Server:
-    """A server to look at: whether it is a MinIO, and the keys that it has and does not list."""
+    """A server to look at: whether it is a MinIO, and what tells the keys of a bucket that it has
+    and does not list.
+    """
 
     api: access.Api
     minio: bool
-    hidden: dict[str, list[str]]
+    hidden: Callable[[str], list[str]]
 
     def versions(self, bucket: str) -> Iterator[Entry]:
         """Given a bucket, yield every version of every object; of a hidden one the present one."""
         yield from contents.versions(self.api, bucket, self.minio)
-        for key in self.hidden.get(bucket, []):
+        for key in self.hidden(bucket):
             if entry := contents.present(self.api, bucket, key):
                 yield entry
 

@@ -10,6 +10,7 @@ and are the same. Where clients go on writing it is tried again, and in the end 
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -138,14 +139,14 @@ def dump(
         for _attempt in range(_ATTEMPTS):
             before = None if exact else mirrors.moment(api)
             settings, export = contents.settings(api, minio), users.exported(api, minio)
-            entries = _server(service).listed(before)
+            entries = server(service).listed(before)
             if mirror:
                 found, read = survey.look(api, entries, listing, known, mirror.fetch, mirror.holds)
             else:
                 found, read = survey.look(api, entries, listing, known)
                 drives.link(helper, token["trees"])
             count += read
-            same = found == survey.identity(_server(service).listed(before))
+            same = found == survey.identity(server(service).listed(before))
             bracketed = same and checksums.of_state(settings, export) == checksums.of_state_now(
                 api, minio
             )
@@ -172,10 +173,8 @@ def dump(
 
 def checksum(service: dict[str, Any]) -> Checksums:
     """Given a service, return the checksums of its data as of now."""
-    server = _server(service)
-    return checksums.of_server(server, _exact(service)) | checksums.of_state_now(
-        server.api, server.minio
-    )
+    seen = server(service)
+    return checksums.of_server(seen, _exact(service)) | checksums.of_state_now(seen.api, seen.minio)
 
 
 def query(service: dict[str, Any], target: str | None, text: str) -> Any:
@@ -237,14 +236,16 @@ def _exact(service: dict[str, Any]) -> bool:
     return bool(service["options"].get("method", "filesystem") == "filesystem")
 
 
-def _server(service: dict[str, Any]) -> survey.Server:
+def server(service: dict[str, Any]) -> survey.Server:
+    """Given a service, return its server to look at, with the keys that it does not list."""
     api = access.Api(service)
-    minio, unseen = contents.is_minio(api), {}
+    minio, roots = contents.is_minio(api), []
     if _exact(service) or (minio and service["runtime"] == "docker"):
         # the method s3 goes without where the drives are out of reach
         with contextlib.suppress(*([] if _exact(service) else [BackupError])):
-            unseen = drives.hidden(service, drives.of(contents.information(api), api.place))
-    return survey.Server(api, minio, unseen)
+            told = drives.of(contents.information(api), api.place)
+            roots = [drives.on_host(service, drive) for drive in told]
+    return survey.Server(api, minio, functools.partial(drives.hidden, roots))
 
 
 def _mirror(service: dict[str, Any]) -> Path:

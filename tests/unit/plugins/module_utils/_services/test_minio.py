@@ -222,8 +222,8 @@ def test_objects_below_an_object_are_found_on_the_drive(tmp_path: Path) -> None:
     (tmp_path / ".minio.sys" / "x" / "y").mkdir(parents=True)
     (tmp_path / ".minio.sys" / "x" / "xl.meta").touch()
     (tmp_path / ".minio.sys" / "x" / "y" / "xl.meta").touch()
-    found = drives.hidden({"runtime": "host"}, [str(tmp_path)])
-    assert found == {"b": ["a/b", "a/d/"]}
+    found = drives.hidden([tmp_path], "b")
+    assert found == ["a/b", "a/d/"]
 
 
 def test_several_servers_or_a_bad_drive_are_refused() -> None:

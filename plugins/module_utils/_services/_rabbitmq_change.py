@@ -53,7 +53,7 @@ def refuse(api: access.Api, user: str, present: Definitions, wanted: Definitions
     """Given what is there and what shall be, raise BackupError if that cannot be done without
     losing messages, or not by this user.
     """
-    going = {section: _superfluous(section, present, wanted) for section in _OF_CLIENTS}
+    going = {section: superfluous(section, present, wanted) for section in _OF_CLIENTS}
     hosts = {entry["vhost"] for entries in going.values() for entry in entries}
     if hosts:
         own = api.ask(f"users/{quote(user, safe='')}/permissions")
@@ -72,12 +72,12 @@ def converge(api: access.Api, scope: dict[str, Any], wanted: Definitions) -> Non
     Raise BackupError if a queue that has to go holds messages.
     """
     present = within(api.definitions(), scope)
-    for entry in _superfluous("vhosts", present, wanted):  # goes with all that is in it
+    for entry in superfluous("vhosts", present, wanted):  # goes with all that is in it
         _refuse_messages(api, {(queue["vhost"], queue["name"]) for queue in present["queues"]})
         _remove(api, "vhosts", entry)
         present = {}
     for section in _REMOVAL:
-        for entry in _superfluous(section, present, wanted):
+        for entry in superfluous(section, present, wanted):
             _remove(api, section, entry)
     present = within(api.definitions(), scope)
     lacking = {
@@ -103,7 +103,7 @@ def _refuse_messages(api: access.Api, going: set[tuple[str, str]]) -> None:
         )
 
 
-def _superfluous(section: str, present: Definitions, wanted: Definitions) -> list[dict[str, Any]]:
+def superfluous(section: str, present: Definitions, wanted: Definitions) -> list[dict[str, Any]]:
     """Return the entries that have to be deleted: not wanted, or in another form that only a new
     one can have.
     """

@@ -74,7 +74,7 @@ def restore_part(
     elif part["kind"] == "definitions" and host and host not in _names(present, "vhosts"):
         raise BackupError(f"{api.place} has no virtual host {host}: restore that")
     before = change.within(present, scope)
-    wanted = _completed(wanted, before, scope)
+    wanted = completed(wanted, before, scope)
     _refuse_strangers(api, live[0], scope, wanted, present)
     change.refuse(api, live[0]["user"], before, wanted)
     remember({"scope": scope, "before": before})
@@ -124,7 +124,7 @@ def _renamed(found: Definitions, host: str) -> Definitions:
     }
 
 
-def _completed(wanted: Definitions, before: Definitions, scope: dict[str, Any]) -> Definitions:
+def completed(wanted: Definitions, before: Definitions, scope: dict[str, Any]) -> Definitions:
     """Return what is wanted and, of what depends on it, what is there now and still can be."""
     result = {section: wanted[section] for section in scope["sections"]}
     for section in scope["dependent"]:

@@ -24,6 +24,9 @@ from ansible_collections.janus.backup.plugins.module_utils._services import (
     _minio_contents as contents,
 )
 from ansible_collections.janus.backup.plugins.module_utils._services import (
+    _minio_copy as copying,
+)
+from ansible_collections.janus.backup.plugins.module_utils._services import (
     _minio_drives as drives,
 )
 from ansible_collections.janus.backup.plugins.module_utils._services import (
@@ -307,3 +310,45 @@ def test_a_question_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, tex
     monkeypatch.setattr(access, "Api", lambda _service: SimpleNamespace())
     with pytest.raises(BackupError, match="is none of buckets"):
         minio.query({}, None, text)
+
+
+KINDS = {"bucket": "<bucket>", "prefix": "<bucket>/<beginning>", "object": "<bucket>/<key>"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "path"), [("bucket", "b/k"), ("bucket", ""), ("prefix", "b/"), ("object", "b")]
+)
+def test_a_path_of_another_kind_is_refused(kind: str, path: str) -> None:
+    with pytest.raises(BackupError, match="is not <bucket>"):
+        copying.place(kind, path, KINDS)
+
+
+def test_versions_move_to_another_place_all_or_the_newest() -> None:
+    origin, target = copying.place("prefix", "b/x/", KINDS), copying.place("prefix", "c/y/", KINDS)
+    found = [
+        {"bucket": "b", "key": "x/1", "version": "2", "marker": False},
+        {"bucket": "b", "key": "x/1", "version": "1", "marker": False},
+        {"bucket": "b", "key": "x/2", "version": "4", "marker": True},
+        {"bucket": "b", "key": "x/2", "version": "3", "marker": False},
+    ]
+    every = copying.moved(found, origin, target, True)
+    assert [(each["bucket"], each["key"], each["version"]) for each in every] == [
+        *(("c", "y/1", "2"), ("c", "y/1", "1"), ("c", "y/2", "4"), ("c", "y/2", "3"))
+    ]
+    assert [each["version"] for each in copying.oldest_first(every)] == ["1", "2", "3", "4"]
+    newest = copying.moved(found, origin, target, False)
+    assert [each["version"] for each in newest] == ["2"]
+
+
+def test_the_policy_of_a_bucket_under_another_name_is_about_that() -> None:
+    policy = '{"Resource": ["arn:aws:s3:::b", "arn:aws:s3:::b/*", "arn:aws:s3:::bb/*"]}'
+    found = copying.renamed({"policy": policy, "quota": "1"}, "b", "new")
+    wanted = ["arn:aws:s3:::new", "arn:aws:s3:::new/*", "arn:aws:s3:::bb/*"]
+    assert json.loads(found["policy"])["Resource"] == wanted
+    assert found["quota"] == "1"
+
+
+def test_what_was_there_is_in_a_bucket_whose_name_is_allowed() -> None:
+    name = copying.aside("a" * 39 + ".b" + "c" * 20, "20261125T020000")
+    assert len(name) <= 63
+    assert name == "a" * 39 + "-before-20261125t020000"

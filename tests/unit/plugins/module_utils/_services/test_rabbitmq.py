@@ -9,7 +9,13 @@ from ansible_collections.janus.backup.plugins.module_utils._services import (
     _rabbitmq_access as access,
 )
 from ansible_collections.janus.backup.plugins.module_utils._services import (
+    _rabbitmq_change as change,
+)
+from ansible_collections.janus.backup.plugins.module_utils._services import (
     _rabbitmq_definitions as definitions,
+)
+from ansible_collections.janus.backup.plugins.module_utils._services import (
+    _rabbitmq_parts as parts,
 )
 from ansible_collections.janus.backup.plugins.module_utils._services import rabbitmq
 
@@ -171,3 +177,30 @@ def test_configuration_files_are_kept_under_their_paths(monkeypatch, service, tm
     assert kept.read_bytes() == b"x = 1\n"
     assert kept.stat().st_mode & 0o077 == 0
     assert 'configuration file "/etc/rabbitmq/conf.d/a.conf"' in result["checksums"]
+
+
+def test_a_part_takes_along_what_would_go_with_what_is_deleted(exported):
+    scope = {"sections": ["queues"], "dependent": ["bindings"], "vhost": None}
+    exported["queues"] = exported["queues"][:1]
+    exported["bindings"] = exported["bindings"][:2]
+    before = change.within(exported, scope)
+    again = parts.completed({"queues": [{**before["queues"][0], "durable": False}]}, before, scope)
+    assert again["bindings"] == before["bindings"]
+    gone = parts.completed({"queues": []}, before, scope)
+    assert gone["bindings"] == []
+
+
+def test_only_what_has_to_be_made_anew_is_deleted(exported):
+    wanted = copy.deepcopy(exported)
+    wanted["queues"][0]["durable"] = False
+    wanted["users"][0]["tags"] = []
+    assert change.superfluous("queues", exported, wanted) == exported["queues"][:1]
+    assert change.superfluous("users", exported, wanted) == []
+    assert change.superfluous("exchanges", exported, {}) == exported["exchanges"]
+
+
+def test_queues_that_leave_by_themselves_are_in_no_part(exported):
+    scope = {"sections": ["queues", "bindings"], "vhost": "shop"}
+    found = change.within(exported, scope)
+    assert [queue["name"] for queue in found["queues"]] == ["b"]
+    assert [each["destination"] for each in found["bindings"]] == ["b", "b", "a"]

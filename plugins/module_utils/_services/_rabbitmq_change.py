@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Bring some of RabbitMQ's definitions to what they shall be, and lose no message for that.
 
-A queue that has to go, or to be made anew with other arguments, is deleted `if-empty`. Quorum
-queues and streams refuse that (RabbitMQ does not support it), so they are looked at right before.
+A queue that has to go, or to be made anew with other arguments, is deleted `if-empty`. RabbitMQ
+does not support that for quorum queues and streams: of these the management interface is asked
+right before how many messages they hold, which it knows as of some seconds ago.
 """
 
 from __future__ import annotations
@@ -65,20 +66,23 @@ def refuse(api: access.Api, user: str, present: Definitions, wanted: Definitions
     _refuse_messages(api, {(entry["vhost"], entry["name"]) for entry in going["queues"]})
 
 
-def converge(api: access.Api, scope: dict[str, Any], wanted: Definitions) -> None:
-    """Given a broker, {sections, dependent, vhost} and the definitions that shall be there, have it
-    so; again and again if need be.
+def converge(api: access.Api, user: str, scope: dict[str, Any], wanted: Definitions) -> None:
+    """Given a broker, as whom it is asked, {sections, dependent, vhost} and the definitions that
+    shall be there, have it so; again and again if need be.
 
     Raise BackupError if a queue that has to go holds messages.
     """
     present = within(api.definitions(), scope)
-    for entry in superfluous("vhosts", present, wanted):  # goes with all that is in it
-        _refuse_messages(api, {(queue["vhost"], queue["name"]) for queue in present["queues"]})
-        _remove(api, "vhosts", entry)
-        present = {}
+    hosts = superfluous("vhosts", present, wanted)
+    for entry in hosts:  # its queues go one by one, if empty, for which one has to be let in
+        rights = {"configure": ".*", "write": ".*", "read": ".*"}
+        place = f"{quote(entry['name'], safe='')}/{quote(user, safe='')}"
+        api.ask(f"permissions/{place}", "PUT", rights)
     for section in _REMOVAL:
         for entry in superfluous(section, present, wanted):
             _remove(api, section, entry)
+    for entry in hosts:
+        _remove(api, "vhosts", entry)
     present = within(api.definitions(), scope)
     lacking = {
         section: [entry for entry in entries if entry not in present.get(section, [])]

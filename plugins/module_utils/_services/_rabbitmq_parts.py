@@ -78,7 +78,7 @@ def restore_part(
     _refuse_strangers(api, live[0], scope, wanted, present)
     change.refuse(api, live[0]["user"], before, wanted)
     remember({"scope": scope, "before": before})
-    change.converge(api, scope, wanted)
+    change.converge(api, live[0]["user"], scope, wanted)
     chosen = {"sections": scope["sections"], "vhost": scope["vhost"]}
     expected, found = (
         definitions.objects(change.within(each, chosen)) for each in (wanted, api.definitions())
@@ -93,7 +93,8 @@ def undo(token: dict[str, Any]) -> None:
 
     Raise BackupError if a queue that was made meanwhile holds messages.
     """
-    change.converge(access.Api(token["service"]), token["scope"], token["before"])
+    service = token["service"]
+    change.converge(access.Api(service), service["user"], token["scope"], token["before"])
 
 
 def discard(token: dict[str, Any]) -> None:

@@ -110,7 +110,7 @@ def latest_report(drill_host: Host) -> Callable[[], dict[str, Any]]:
     return read
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def plant(node: Host) -> Callable[..., str]:
     """Return a function that makes an archive with a planted fault and returns its name."""
     tool = (ROOT / "molecule/shared/plant.py").read_text(encoding="utf-8")

@@ -67,7 +67,9 @@ class Borg:
     def prune(self, keep: int) -> None:
         """Forget the oldest archives and free their space."""
         self.call("prune", f"--keep-last={keep}", str(self.repository))
-        self.call("compact", str(self.repository))
+        defaults = yaml.safe_load(DEFAULTS.read_text(encoding="utf-8"))
+        threshold = defaults["janus_backup_compact_threshold"]
+        self.call("compact", f"--threshold={threshold}", str(self.repository))
 
     def size(self) -> int:
         """Return the bytes on disk."""

@@ -119,11 +119,22 @@ def test_a_drill_names_the_one_object_of_each_service_that_is_not_as_at_backup(
         assert sentence.startswith(f"{_changed(name)}: "), sentence
 
 
-@pytest.mark.parametrize("name", ["minio", "neo4j", "qdrant", "rabbitmq"])
-def test_a_restore_has_the_changed_object_back(name: str, play: Any, before: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "compared"),
+    [
+        ("minio", "equal"),
+        ("neo4j", "equal"),
+        ("qdrant", "equal"),
+        # The queue and the exchange "passing" are not durable: no broker has them after a start.
+        ("rabbitmq", "2 objects differ"),
+    ],
+)
+def test_a_restore_has_the_changed_object_back(
+    name: str, compared: str, play: Any, before: str
+) -> None:
     # PostgreSQL and Redis have the scenario `restore`.
     said = play("restore", restore=name, archive=before, confirm=name).said
-    assert "compared again in its place: equal" in said
+    assert f"compared again in its place: {compared}" in said
 
 
 @pytest.mark.parametrize(

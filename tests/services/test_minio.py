@@ -15,7 +15,13 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.janus.backup.plugins.module_utils._services import _minio_parts, minio
+from ansible_collections.janus.backup.plugins.module_utils._services import (
+    _minio_contents as contents,
+)
+from ansible_collections.janus.backup.plugins.module_utils._services import _minio_parts
+from ansible_collections.janus.backup.plugins.module_utils._services import (
+    _minio_reached as reached,
+)
 
 PROJECT = Path(__file__).parents[2]
 SEED = PROJECT / "molecule" / "seed" / "minio.py"
@@ -424,8 +430,8 @@ def held(reach: Any, container: Any) -> dict[str, Any]:
     """Return buckets, settings, and of each object its versions, without ids and times."""
     service = {"name": "minio", "runtime": "docker", **reach(container)}
     service |= {"host": None, "port": None}
-    server = minio.server(service)
-    found: dict[str, Any] = {"settings": minio.contents.settings(server.api, server.minio)}
+    server = reached.server(service)
+    found: dict[str, Any] = {"settings": contents.settings(server.api, server.minio)}
     for entry in server.listed():
         value = (entry["size"], entry["marker"], entry["tags"], entry["metadata"])
         found.setdefault(f"{entry['bucket']}/{entry['key']}", []).append(value)

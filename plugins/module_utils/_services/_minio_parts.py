@@ -32,9 +32,11 @@ from ansible_collections.janus.backup.plugins.module_utils._services import (
     _minio_mirror as mirrors,
 )
 from ansible_collections.janus.backup.plugins.module_utils._services import (
+    _minio_reached as reached,
+)
+from ansible_collections.janus.backup.plugins.module_utils._services import (
     _minio_survey as survey,
 )
-from ansible_collections.janus.backup.plugins.module_utils._services import minio
 
 KINDS = {
     "bucket": "<bucket>",
@@ -59,7 +61,7 @@ def restore_part(
     belongs into is not there or lets nothing be removed, clients write to it meanwhile, or it does
     not come back equal.
     """
-    source, server = minio.server(twin[0]), minio.server(live[0])
+    source, server = reached.server(twin[0]), reached.server(live[0])
     origin = copying.place(part["kind"], part["path"], KINDS)
     target = copying.place(part["kind"], part["as_name"] or part["path"], KINDS)
     archived = _archived(source, origin, work)
@@ -100,7 +102,7 @@ def restore_part(
 
 def undo(token: dict[str, Any]) -> None:
     """Given what was remembered, have everything as before; again and again if need be."""
-    server = minio.server(token["service"])
+    server = reached.server(token["service"])
     target = copying.place(token["kind"], token["path"], KINDS)
     buckets = contents.buckets(server.api)
     if token["step"] == "fresh":
@@ -123,7 +125,7 @@ def undo(token: dict[str, Any]) -> None:
 
 def discard(token: dict[str, Any]) -> None:
     """Given what was remembered, remove the bucket with what was there before."""
-    server = minio.server(token["service"])
+    server = reached.server(token["service"])
     if token["aside"] in contents.buckets(server.api):
         copying.remove(server, token["aside"])
 

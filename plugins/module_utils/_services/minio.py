@@ -9,8 +9,6 @@ and are the same. Where clients go on writing it is tried again, and in the end 
 
 from __future__ import annotations
 
-import contextlib
-import functools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -41,6 +39,9 @@ from ansible_collections.janus.backup.plugins.module_utils._services import (
 )
 from ansible_collections.janus.backup.plugins.module_utils._services import (
     _minio_process as process,
+)
+from ansible_collections.janus.backup.plugins.module_utils._services import (
+    _minio_reached as reached,
 )
 from ansible_collections.janus.backup.plugins.module_utils._services import (
     _minio_survey as survey,
@@ -78,7 +79,7 @@ def check(service: dict[str, Any]) -> dict[str, Any]:
         told = contents.information(api)
         facts["version"] = told["servers"][0]["version"]
         facts["bytes"] = _LINE * (told.get("versions") or {}).get("count", 0)
-    if _exact(service):
+    if reached.exact(service):
         if not minio:
             raise BackupError(f"{api.place} is no MinIO: use the method s3")
         facts["drives"] = drives.of(told, api.place)
@@ -93,7 +94,7 @@ def quiesce(service: dict[str, Any], remember: Callable[[dict[str, Any]], None])
 
     Nothing is paused.
     """
-    if not _exact(service):
+    if not reached.exact(service):
         return {}
     facts = check(service)
     needed = ("name", "runtime", "container", "job")
@@ -130,7 +131,7 @@ def dump(
     Return {consistency, checksums, tools, in_place}. Raise BackupError if an object is not what the
     server says it is.
     """
-    exact, api = _exact(service), access.Api(service)
+    exact, api = reached.exact(service), access.Api(service)
     minio = contents.is_minio(api)
     mirror = None if exact else mirrors.Mirror(_mirror(service))
     listing = directory / _LISTING
@@ -139,14 +140,14 @@ def dump(
         for _attempt in range(_ATTEMPTS):
             before = None if exact else mirrors.moment(api)
             settings, export = contents.settings(api, minio), users.exported(api, minio)
-            entries = server(service).listed(before)
+            entries = reached.server(service).listed(before)
             if mirror:
                 found, read = survey.look(api, entries, listing, known, mirror.fetch, mirror.holds)
             else:
                 found, read = survey.look(api, entries, listing, known)
                 drives.link(helper, token["trees"])
             count += read
-            same = found == survey.identity(server(service).listed(before))
+            same = found == survey.identity(reached.server(service).listed(before))
             bracketed = same and checksums.of_state(settings, export) == checksums.of_state_now(
                 api, minio
             )
@@ -173,8 +174,10 @@ def dump(
 
 def checksum(service: dict[str, Any]) -> Checksums:
     """Given a service, return the checksums of its data as of now."""
-    seen = server(service)
-    return checksums.of_server(seen, _exact(service)) | checksums.of_state_now(seen.api, seen.minio)
+    seen = reached.server(service)
+    return checksums.of_server(seen, reached.exact(service)) | checksums.of_state_now(
+        seen.api, seen.minio
+    )
 
 
 def query(service: dict[str, Any], target: str | None, text: str) -> Any:
@@ -204,7 +207,7 @@ def restore(
 
     Raise BackupError if the server has buckets and replace is false.
     """
-    exact = _exact(record)
+    exact = reached.exact(record)
     if not (exact and replace):  # a restore that was killed may have left drives that do not start
         if exact:
             process.start(service, helper)
@@ -230,22 +233,6 @@ def restore(
         drives.exchange(helper, trees)
         process.start(service, helper)
         process.answering(service)
-
-
-def _exact(service: dict[str, Any]) -> bool:
-    return bool(service["options"].get("method", "filesystem") == "filesystem")
-
-
-def server(service: dict[str, Any]) -> survey.Server:
-    """Given a service, return its server to look at, with the keys that it does not list."""
-    api = access.Api(service)
-    minio, roots = contents.is_minio(api), []
-    if _exact(service) or (minio and service["runtime"] == "docker"):
-        # the method s3 goes without where the drives are out of reach
-        with contextlib.suppress(*([] if _exact(service) else [BackupError])):
-            told = drives.of(contents.information(api), api.place)
-            roots = [drives.on_host(service, drive) for drive in told]
-    return survey.Server(api, minio, functools.partial(drives.hidden, roots))
 
 
 def _mirror(service: dict[str, Any]) -> Path:

@@ -9,7 +9,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from _testbed import drills
+from _testbed import drills, journal
 from testinfra.host import Host
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -18,8 +18,8 @@ SCHEMA = json.loads((ROOT / "docs/drill-report.schema.json").read_text(encoding=
 
 def test_before_the_first_drill_it_is_an_alarm_that_there_was_none(drill_host: Host) -> None:
     assert drill_host.run("systemctl start janus-backup-drill-age").rc != 0
-    journal = drill_host.check_output("journalctl --unit=janus-backup-drill-age --output=cat")
-    assert "no drill of all services was ever proven" in journal
+    told = journal.read(drill_host, "--unit=janus-backup-drill-age")
+    assert "no drill of all services was ever proven" in told
     assert drills.pings(drill_host)[-1] == "fail"
     metrics = drill_host.file(drills.METRICS)
     assert "last_proven_timestamp_seconds 0" in metrics.content_string
@@ -48,7 +48,7 @@ def test_the_oldest_archive_is_proven_with_its_checks_in_its_order(
     assert report["rto"]["missed"] in report["warnings"]
     assert f"WARNING: {report['rto']['missed']}" in output
     assert f"signed by {report['signer']}" in output
-    log = drill_host.check_output("journalctl --unit='janus-backup-drill@oldest' --output=cat")
+    log = journal.read(drill_host, "--unit=janus-backup-drill@oldest")
     assert log.index("Compare PostgreSQL") < log.index("Restore Redis")
     assert drills.pings(drill_host)[-2:] == ["start", "0"]
     assert drills.leftovers(drill_host) == ""
@@ -112,10 +112,10 @@ def test_every_report_is_as_its_schema_has_it_and_signed(drill_host: Host) -> No
 
 
 def test_no_secret_is_told(drill_host: Host) -> None:
-    journal = drill_host.check_output("journalctl --unit='janus-backup-drill*' --output=cat")
-    assert "report: " in journal
+    told = journal.read(drill_host, "--unit='janus-backup-drill*'")
+    assert "report: " in told
     for secret in (drills.SECRET, "PRIVATE KEY", "seeded-redis-secret", "golden-redis-secret"):
-        assert secret not in journal
+        assert secret not in told
     for path in ("drill-healthchecks-url", "drill-signing-key", "drill.yml"):
         assert drill_host.file(f"/etc/janus-backup/{path}").mode == 0o600
     assert drills.SECRET not in drill_host.file(drills.DRILL).content_string

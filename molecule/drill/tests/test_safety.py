@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from _testbed import drills
+from _testbed import drills, journal
 from testinfra.host import Host
 
 PYTHON = "PYTHONPATH=/opt/janus-backup/collections /opt/janus-backup/venv/bin/python"
@@ -39,8 +39,7 @@ def containers(host: Host) -> dict[str, str]:
 def said(host: Host, unit: str, text: str) -> bool:
     """Tell whether the last run of a unit said something."""
     run = drills.state(host, unit, "InvocationID")
-    journal = host.check_output(f"journalctl _SYSTEMD_INVOCATION_ID={run} --output=cat")
-    return bool(run) and text in journal
+    return bool(run) and text in journal.read(host, f"_SYSTEMD_INVOCATION_ID={run}")
 
 
 def test_two_drills_at_once_do_not_meet_and_are_limited(drill_host: Host) -> None:

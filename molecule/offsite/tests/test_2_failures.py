@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from _testbed import journal
 from testinfra.host import Host
 
 PYTHON = (
@@ -71,10 +72,8 @@ def test_a_network_that_is_down_is_an_error_only_when_the_copy_is_old(
         assert state("vault")["status"] == "unreachable"
         with edited("vault", "max_age_hours", "0"):
             assert copy("vault") == 1
-            journal = node.check_output(
-                "journalctl --unit 'janus-backup-offsite@vault.service' --lines 20 --output cat"
-            )
-            assert "hours old, 0 are allowed" in journal
+            told = journal.read(node, "--unit=janus-backup-offsite@vault.service --lines=20")
+            assert "hours old, 0 are allowed" in told
 
 
 def test_a_full_bucket_is_named(vault: Host, something_new: Any, copy: Any, state: Any) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from _testbed import journal
 from testinfra.host import Host
 
 WRITER, READER, ADMIN = (
@@ -46,7 +47,7 @@ while True:
 def _sampled(host: Host) -> str:
     # of this watch only, not of an earlier one on the same bed
     run = "$(systemctl show keys --property=InvocationID --value)"
-    return str(host.check_output(f"journalctl _SYSTEMD_INVOCATION_ID={run} --output=cat --quiet"))
+    return journal.read(host, f"_SYSTEMD_INVOCATION_ID={run}")
 
 
 @pytest.fixture
@@ -120,5 +121,5 @@ def test_no_key_is_in_a_journal(node: Host, drill_host: Host) -> None:
     for host in (node, drill_host):
         for secret in SECRETS:
             # without what these very tests told systemd and its shell
-            listing = "journalctl --quiet --no-pager | grep -vE 'sampler|HIDDEN|grep|sed '"
-            assert int(host.check_output(f"{listing} | grep -c {secret} || true")) == 0
+            others = "--output=short | grep -vE 'sampler|HIDDEN|grep|sed '"
+            assert int(journal.read(host, f"{others} | grep -c {secret} || true")) == 0

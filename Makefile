@@ -108,7 +108,7 @@ format: prepared ## Rewrite the Python files as ruff wants them
 	ruff check --fix .
 	ruff format .
 
-.PHONY: sanity test-unit test-images test-services molecule molecule-alone molecule-beside test
+.PHONY: sanity test-unit test-images test-services molecule test
 sanity: build ## Run ansible-test sanity on the collection as it ships
 	@echo "== ansible-test sanity"
 	scripts/sanity.py $(TARBALL) $(ARGS)
@@ -125,20 +125,9 @@ test-services: prepared images ## Test dump, restore and kill of each service in
 	@echo "== service tests"
 	pytest tests/services $(BESIDE) --durations=10 $(ARGS)
 
-ifneq ($(SCENARIO),)
-molecule: prepared wheelhouse images
-	SCENARIO='$(SCENARIO)' pytest tests/molecule $(ARGS)
-else
-molecule: molecule-alone molecule-beside ## Run the Molecule scenarios on the test bed
-endif
-
-molecule-alone: prepared wheelhouse images
-	@echo "== Molecule scenarios that compare times"
-	pytest tests/molecule -m alone $(ARGS)
-
-molecule-beside: prepared wheelhouse images
+molecule: prepared wheelhouse images ## Run the Molecule scenarios on the test bed
 	@echo "== Molecule scenarios"
-	pytest tests/molecule -m 'not alone' $(BESIDE) --durations=0 $(ARGS)
+	SCENARIO='$(SCENARIO)' pytest tests/molecule $(BESIDE) --durations=0 $(ARGS)
 
 test: ## Run all of it, with a timing for each stage
 	scripts/stages.sh $(STAGES)

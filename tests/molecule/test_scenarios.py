@@ -11,8 +11,6 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 LOGS = ROOT / "build/logs"
-# It compares how long the same work takes in two ways, so nothing may run beside it.
-ALONE = {"stack"}
 SHOWN = 150
 
 
@@ -27,13 +25,7 @@ def test_there_are_scenarios() -> None:
     assert scenarios(), "no molecule/*/molecule.yml: nothing would have been tested"
 
 
-@pytest.mark.parametrize(
-    "scenario",
-    [
-        pytest.param(name, marks=[pytest.mark.alone] if name in ALONE else [])
-        for name in scenarios()
-    ],
-)
+@pytest.mark.parametrize("scenario", scenarios())
 def test_scenario_passes(scenario: str) -> None:
     LOGS.mkdir(parents=True, exist_ok=True)
     log = LOGS / f"molecule-{scenario}.log"

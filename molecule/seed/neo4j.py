@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import http.client
 import itertools
 import json
 import os
@@ -87,12 +88,16 @@ class Server:
         )
         try:
             with urllib.request.urlopen(request, timeout=600) as answer:
-                found: list[list[Any]] = json.load(answer)["data"]["values"]
-                return found
+                said = json.load(answer)
         except urllib.error.HTTPError as error:
             raise RuntimeError(f"{statement[:80]}…: {error.read().decode()[:500]}") from error
-        except urllib.error.URLError as error:
-            raise RuntimeError(f"cannot reach {self._url}: {error.reason}") from error
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            # also what a server that stops breaks off in the middle of its answer
+            raise RuntimeError(f"cannot reach {self._url}: {error}") from error
+        if "data" not in said:
+            raise RuntimeError(f"{statement[:80]}…: {said}")
+        found: list[list[Any]] = said["data"]["values"]
+        return found
 
 
 def typed(value: Any) -> Any:

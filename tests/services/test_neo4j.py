@@ -7,6 +7,7 @@ import functools
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -20,6 +21,7 @@ import pytest
 PROJECT = Path(__file__).parents[2]
 SEED = PROJECT / "molecule" / "seed" / "neo4j.py"
 PASSWORD = "first password"
+DATA = '{{range .Mounts}}{{if eq .Destination "/data"}}{{.Source}}{{end}}{{end}}'
 PACKAGE = 'database "neo4j" nodes with label "Package"'
 
 
@@ -103,7 +105,7 @@ def writer() -> Iterator[Callable[[Any], dict[str, list[float]]]]:
                 try:
                     # MERGE: a write whose answer was lost is written again
                     server.run("MERGE (:Live {number: $number})", number=number)
-                except (RuntimeError, OSError, ValueError):
+                except RuntimeError:
                     time.sleep(0.05)
                     continue
                 done["numbers"].append(number)
@@ -252,7 +254,9 @@ def test_a_killed_restore_can_be_done_again(
     workbench.dump(container=neo4j.name, options={"check": False}, **access)
     process = workbench.begin_restore(container=victim.name, wait=300, **access)
     workbench.kill(process, lambda: not running(victim))
-    # Started again with the stores half replaced it may hold anything, so it is asked for.
+    # The worst that a power failure leaves behind then: stores with which it does not start. Nobody
+    # knows what it holds, so that replacing it has to be asked for.
+    shutil.rmtree(docker("inspect", "--format", DATA, victim.name) + "/databases/system")
     replaced = workbench.restore(container=victim.name, wait=300, replace=True, **access)
     assert replaced["changed"], replaced
     assert workbench.differences(container=victim.name, **access) == []

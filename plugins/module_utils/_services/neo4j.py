@@ -42,6 +42,7 @@ SMOKE = "RETURN 1 AS value"
 _LAYOUT = "layout.json"
 _DATA = "data"
 _START_SECONDS = 300
+_EXCHANGE = 'for place; do rm -rf "$place" && mv "$place.janus" "$place"; done'
 
 
 def check(service: dict[str, Any]) -> dict[str, Any]:
@@ -178,21 +179,22 @@ def restore(
     Raise BackupError if the server holds data of its own and replace is false.
     """
     target, wait = process.target(service), service.get("wait", 120)
-    process.start(target)  # a container that was made a moment ago makes its stores when it starts
-    process.wait_until_it_answers(target, wait)
     if not replace:
+        process.start(target)  # a container that was made a moment ago makes its stores then
+        process.wait_until_it_answers(target, wait)
         _refuse_unless_empty(service)
     layout = json.loads((directory / _LAYOUT).read_text(encoding="utf-8"))
     places = {"databases": f"{layout['data']}/databases", "transactions": layout["transactions"]}
     for name, place in places.items():
         helper.run(["rm", "-rf", f"{place}.janus"])
         helper.run([*copy.SPARSE_COPY, str(directory / _DATA / name), f"{place}.janus"])
-        helper.run(["chown", "--recursive", f"--reference={place}", f"{place}.janus"])
+        helper.run(["chown", "--recursive", f"--reference={layout['data']}", f"{place}.janus"])
     with helper.timed():
-        process.stop(target, _patience(service))
-        for place in places.values():
-            helper.run(["rm", "-rf", place])
-            helper.run(["mv", f"{place}.janus", place])
+        # What a restore that was killed left behind may not run at all.
+        if process.run_of(target):
+            process.stop(target, _patience(service))
+        # One command, that goes on in the helper when this process is killed.
+        helper.run(["sh", "-euc", _EXCHANGE, "sh", *places.values()])
         process.start(target)
         process.wait_until_it_answers(target, wait)
     check(service)  # with the credentials that came with the stores

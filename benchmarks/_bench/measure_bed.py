@@ -166,6 +166,18 @@ class Night:
         """Run a job's unit to its end and return the seconds."""
         return timed(lambda: node("systemctl", "start", UNIT.format(job)))
 
+    def dumps(self, forks: int) -> float:
+        """Dump all services as the nightly job does, so many at once, and return the seconds."""
+        job = "/etc/janus-backup/jobs/nightly.yml"
+        cleanup = f"python -m ansible_collections.janus.backup.plugins.module_utils._cleanup {job}"
+        command = (
+            "export PATH=/opt/janus-backup/venv/bin:$PATH"
+            " PYTHONPATH=/opt/janus-backup/collections ANSIBLE_CONFIG=/opt/janus-backup/ansible.cfg"
+            f" && {cleanup} --prepare"
+            f" && ansible-playbook janus.backup.dump --forks {forks} -e @{job} && {cleanup}"
+        )
+        return timed(lambda: node("bash", "-euc", command))
+
     def by_hand(self, types: Sequence[str]) -> float:
         """Do the same by hand and return the seconds."""
         defaults = yaml.safe_load(
@@ -267,6 +279,13 @@ def _measure(size: str, rounds: int, night: Night) -> tuple[list[Figure], dict[s
         },
         rounds,
     )
+    dumps = interleaved(
+        {
+            "beside each other": lambda: night.dumps(len(night.types) + 1),  # and the images
+            "one after the other": lambda: night.dumps(1),
+        },
+        rounds,
+    )
     drills, by_hand = [], []
     for _round in range(rounds):
         drills.append(timed(lambda: playbook("janus.backup.restore_drill", "drill")))
@@ -296,6 +315,15 @@ def _measure(size: str, rounds: int, night: Night) -> tuple[list[Figure], dict[s
             only["by hand"],
             goal=1 if small else None,
             allowance=3 if small else 0,
+        ),
+        Figure(
+            "beside",
+            "dumps of all services beside each other",
+            "s",
+            dumps["beside each other"],
+            "the same one after the other",
+            dumps["one after the other"],
+            goal=1,
         ),
         Figure(
             "drill",

@@ -69,7 +69,7 @@ def dump(
     scratch = private_directory(Path(service["scratch"]))
     try:
         with beside(service, [partial, scratch], [], **implementation.DUMP_HELPER) as helper:
-            result = _quiesced_dump(implementation, service, partial, helper)
+            result = _quiesced_dump(implementation, service, facts, partial, helper)
         record = {
             "status": "dumped",
             "type": implementation.__name__.rpartition(".")[2],
@@ -106,7 +106,11 @@ def dump(
 
 
 def _quiesced_dump(
-    implementation: ModuleType, service: dict[str, Any], directory: Path, helper: Any
+    implementation: ModuleType,
+    service: dict[str, Any],
+    facts: dict[str, Any],
+    directory: Path,
+    helper: Any,
 ) -> dict[str, Any]:
     path = journal(service)
     token: dict[str, Any] = {}
@@ -118,7 +122,7 @@ def _quiesced_dump(
 
     result: dict[str, Any] = {}
     try:
-        token.update(implementation.quiesce(service, remember))
+        token.update(implementation.quiesce(service, facts, remember))
         result = implementation.dump(service, token, directory, helper)
     finally:
         # What is archived in place has to stay: `_cleanup` resumes when the run ends.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,11 @@ from ansible_collections.janus.backup.plugins.module_utils._services import (
 # little time and saves the space of preallocated transaction logs.
 COPY = ["cp", "--archive", "--reflink=auto", "--no-target-directory"]
 SPARSE_COPY = [*COPY, "--sparse=always"]
+
+# With stores below so many bytes a Java machine is done before its second compiler pays: 0.8 of the
+# time, and half of it with both checks at once (6.4 s to 3.6 s, measured on two cores).
+_SMALL = 64 * 1024**2
+_QUICK_TO_START = "-XX:TieredStopAtLevel=1"
 
 _SETTINGS = """\
 server.directories.data={work}/data
@@ -48,8 +54,8 @@ dbms.security.auth_enabled={auth}
 # The server is killed, not stopped: its stores are thrown away. Its own java, without a launcher
 # in between, is what the dry run tells.
 _AROUND = """\
-command=$(neo4j console --dry-run) || exit 1
-(eval "exec $command") >"$NEO4J_CONF/../server.log" 2>&1 </dev/null &
+command=$(JDK_JAVA_OPTIONS=$JAVA neo4j console --dry-run) || exit 1
+(export JDK_JAVA_OPTIONS=$JAVA; eval "exec $command") >"$NEO4J_CONF/../server.log" 2>&1 </dev/null &
 server=$!
 trap 'kill -9 $server 2>/dev/null; wait $server 2>/dev/null' EXIT
 until grep -q ' Started\\.$' "$NEO4J_CONF/../server.log"; do
@@ -85,16 +91,23 @@ def prove(
     try:
         helper.run([*SPARSE_COPY, str(data), str(work / "data")])
         port = _configure(service, work)
-        environment = ["env", f"NEO4J_CONF={work}/conf", f"HEAP_SIZE={_memory(service)}"]
-        for database in [*databases, "system"]:
+        java = _QUICK_TO_START if _is_small(work / "data") else ""
+        environment = {"NEO4J_CONF": f"{work}/conf", "JDK_JAVA_OPTIONS": java}
+        environment["HEAP_SIZE"] = _memory(service)
+
+        def prove_one(database: str) -> None:
             if options.get("check", True):
                 reports = f"--report-path={work}/reports"
                 _admin(helper, environment, ["database", "check", database, reports])
             if options.get("portable", False):
                 target = private_directory(directory / "portable")
                 _admin(helper, environment, ["database", "dump", database, f"--to-path={target}"])
+
+        # `system` is small whatever the others are: most of its time is that of two Java machines.
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(prove_one, [*databases, "system"]))
         named = _NAME if service["runtime"] == "docker" else ""
-        around = f"{named}NEO4J_CONF={work}/conf; export NEO4J_CONF\n{_AROUND}"
+        around = f"{named}NEO4J_CONF={work}/conf; export NEO4J_CONF\nJAVA={java!r}\n{_AROUND}"
         found: Checksums = shell.ask(
             service, helper, checksums.script(databases), checksums.consume, around, port
         )
@@ -103,9 +116,13 @@ def prove(
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _admin(helper: Helper, environment: list[str], arguments: list[str]) -> None:
+def _is_small(data: Path) -> bool:
+    return sum(path.lstat().st_blocks for path in data.rglob("*")) * 512 < _SMALL
+
+
+def _admin(helper: Helper, environment: dict[str, str], arguments: list[str]) -> None:
     try:
-        helper.run([*environment, "neo4j-admin", *arguments])
+        helper.run(["neo4j-admin", *arguments], environment)
     except BackupError as error:
         cause = str(error).partition(": ")[2]
         raise BackupError(f"neo4j-admin {' '.join(arguments[:3])} failed: {cause}") from error

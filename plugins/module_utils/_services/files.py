@@ -64,7 +64,9 @@ def check(service: dict[str, Any]) -> dict[str, Any]:
     return {"version": version, "files": len(paths), "bytes": sum(sizes)}
 
 
-def quiesce(service: dict[str, Any], remember: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+def quiesce(
+    service: dict[str, Any], facts: dict[str, Any], remember: Callable[[dict[str, Any]], None]
+) -> dict[str, Any]:
     """Given a service, do nothing: files cannot be held still. Return an empty token."""
     return {}
 

@@ -89,14 +89,14 @@ def check(service: dict[str, Any]) -> dict[str, Any]:
     return facts
 
 
-def quiesce(service: dict[str, Any], remember: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-    """Given a service, note the trees of links that are about to be made on its drives, if any.
-
-    Nothing is paused.
+def quiesce(
+    service: dict[str, Any], facts: dict[str, Any], remember: Callable[[dict[str, Any]], None]
+) -> dict[str, Any]:
+    """Given a service and what its check found, note the trees of links that are about to be made
+    on its drives, if any. Nothing is paused.
     """
     if not reached.exact(service):
         return {}
-    facts = check(service)
     needed = ("name", "runtime", "container", "job")
     token = {
         "service": {key: service[key] for key in needed},

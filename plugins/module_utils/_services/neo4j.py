@@ -82,12 +82,14 @@ def check(service: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def quiesce(service: dict[str, Any], remember: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-    """Given a service, stop it gracefully, after a checkpoint where the edition has that procedure.
+def quiesce(
+    service: dict[str, Any], facts: dict[str, Any], remember: Callable[[dict[str, Any]], None]
+) -> dict[str, Any]:
+    """Given a service and what its check found, stop it gracefully, after a checkpoint where the
+    edition has that procedure.
 
     Return the token {target, run, facts, stopped}. Raise BackupError if it had to be killed.
     """
-    facts = check(service)
     if facts["checkpoint"]:
         script = shell.Script()
         for database in facts["databases"]:

@@ -62,8 +62,11 @@ def check(service: dict[str, Any]) -> dict[str, Any]:
         return {"version": version, "databases": sizes, "bytes": sum(sizes.values())}
 
 
-def quiesce(service: dict[str, Any], remember: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-    """Given a service, open one exported snapshot per database, back to back.
+def quiesce(
+    service: dict[str, Any], facts: dict[str, Any], remember: Callable[[dict[str, Any]], None]
+) -> dict[str, Any]:
+    """Given a service and what its check found, open one exported snapshot per database, back to
+    back.
 
     Return the token {sessions: {database: (connection, snapshot id)}, skew_seconds}. Nothing is to
     be remembered for after a crash: a snapshot ends with its connection.
@@ -71,7 +74,7 @@ def quiesce(service: dict[str, Any], remember: Callable[[dict[str, Any]], None])
     token: dict[str, Any] = {"sessions": {}}
     started = time.monotonic()
     try:
-        for database in check(service)["databases"]:
+        for database in facts["databases"]:
             connection = access.connect(service, database)
             connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
             token["sessions"][database] = (connection, None)

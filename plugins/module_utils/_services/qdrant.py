@@ -65,7 +65,9 @@ def check(service: dict[str, Any]) -> dict[str, Any]:
     return {"version": api.version(), "collections": points, "bytes": guess}
 
 
-def quiesce(service: dict[str, Any], remember: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+def quiesce(
+    service: dict[str, Any], facts: dict[str, Any], remember: Callable[[dict[str, Any]], None]
+) -> dict[str, Any]:
     """Given a service, remove the snapshots that an earlier run of the job left on the server.
 
     Nothing is paused. What is remembered is where to look for our snapshots.

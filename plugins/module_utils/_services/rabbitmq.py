@@ -65,7 +65,9 @@ def check(service: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def quiesce(service: dict[str, Any], remember: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+def quiesce(
+    service: dict[str, Any], facts: dict[str, Any], remember: Callable[[dict[str, Any]], None]
+) -> dict[str, Any]:
     """Given a service, leave it as it is: a broker has nothing that holds its definitions still."""
     return {}
 

@@ -94,7 +94,9 @@ def check(service: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def quiesce(service: dict[str, Any], remember: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+def quiesce(
+    service: dict[str, Any], facts: dict[str, Any], remember: Callable[[dict[str, Any]], None]
+) -> dict[str, Any]:
     """Given a service, fork an RDB of it while its writes are paused for that moment.
 
     Return the token {service, run, settings, copy, unwanted, moment}. Until `resume` nothing but

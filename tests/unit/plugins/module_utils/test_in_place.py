@@ -57,7 +57,7 @@ class _Store(ModuleType):
         self.trees, self.fails = trees, fails
         self.DUMP_HELPER: dict[str, Any] = {}
 
-    def quiesce(self, service: dict[str, Any], remember: Any) -> dict[str, Any]:
+    def quiesce(self, service: dict[str, Any], facts: Any, remember: Any) -> dict[str, Any]:
         token = {"trees": [str(path) for path in self.trees]}
         remember(token)
         return token

@@ -24,8 +24,8 @@ def install() -> dict[str, str]:
     Go. Return the programs that are there, by name.
     """
     binaries = FOLDER / "bin"
-    if not (binaries / "borg").exists():
-        subprocess.run([sys.executable, "-m", "venv", str(FOLDER)], check=True)
+    if not _runs(binaries / "borg"):
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(FOLDER)], check=True)
         subprocess.run(
             [
                 *(str(binaries / "pip"), "install", "--quiet", "--no-index"),
@@ -42,6 +42,16 @@ def install() -> dict[str, str]:
     if gpg := shutil.which("gpg"):
         found["gpg"] = gpg
     return found
+
+
+def _runs(program: Path) -> bool:
+    """Tell whether a program is there, and with it the Python that it was installed for."""
+    try:
+        return (
+            subprocess.run([program, "--version"], capture_output=True, check=False).returncode == 0
+        )
+    except FileNotFoundError:
+        return False
 
 
 def _build(name: str, module: str, version: str, package: str) -> None:

@@ -9,6 +9,7 @@ import itertools
 import json
 import os
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -29,6 +30,7 @@ HOST = f"janus-{BED}-janus1"
 BY_HAND = Path(__file__).parent / "by_hand"
 FOLDER = PROJECT / "build" / "beds" / BED
 LOGS = PROJECT / "build" / "benchmarks" / "log"
+REPORTS = PROJECT / "build" / "benchmarks" / "reports"
 UNIT = "janus-backup-{}.service"
 PACKAGES = "400"
 
@@ -77,7 +79,7 @@ def playbook(name: str, log: str, *arguments: str, **environment: str) -> Said:
         **environment,
     }
     path, said, moments = LOGS / f"{log}.log", [], []
-    reports = f"--extra-vars=reports={PROJECT}/build/benchmarks/reports"
+    reports = f"--extra-vars=reports={REPORTS}"
     with subprocess.Popen(
         ["ansible-playbook", *inventories, reports, *arguments, name],
         cwd=PROJECT,
@@ -251,6 +253,8 @@ def measure(size: str, rounds: int, tools: dict[str, str]) -> tuple[list[Figure]
     night = Night(size)
     testbed = [sys.executable, "molecule/testbed.py", "down", BED]
     subprocess.run(testbed, cwd=PROJECT, check=True, stdout=subprocess.DEVNULL)
+    # The drill host of an earlier bed is gone, and its history with it.
+    shutil.rmtree(REPORTS, ignore_errors=True)
     try:
         night.up()
         return _measure(size, rounds, night)

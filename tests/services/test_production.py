@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -101,6 +102,10 @@ class Production:
         return str(self.container.run("redis-cli", "--no-auth-warning", "-a", PASSWORD, *words))
 
 
+# One for each process of pytest: two of them may be at this file at once.
+SUBNET = f"192.168.{211 + int(os.environ.get('PYTEST_XDIST_WORKER', 'gw0')[2:])}.0/24"
+
+
 @pytest.fixture
 def production(
     workbench: Any, tmp_path: Path, start_container: Callable[..., Any], volume: str
@@ -111,7 +116,7 @@ def production(
     run(
         "network",
         "create",
-        "--subnet=192.168.211.0/24",
+        f"--subnet={SUBNET}",
         f"--label={'='.join(*LABELS.items())}",
         network,
     )

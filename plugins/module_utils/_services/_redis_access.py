@@ -19,6 +19,7 @@ from ansible_collections.janus.backup.plugins.module_utils import _container
 from ansible_collections.janus.backup.plugins.module_utils._errors import BackupError
 from ansible_collections.janus.backup.plugins.module_utils._files import read_secret
 
+_REFUSING_SECONDS = 5
 _CONNECT_SECONDS = 10
 _ANSWER_SECONDS = 600
 Word = Union[str, bytes, int]  # noqa: UP007 (pylint of ansible-test)
@@ -212,13 +213,18 @@ def open_socket(path: Path, name: str, log: Path) -> Session:
 
     Raise BackupError with the last lines of its log if it ends instead.
     """
-    deadline = time.monotonic() + _CONNECT_SECONDS
+    begun = time.monotonic()
+    refused: float | None = None
     while True:
         try:
             opened = Session(str(path), name)
         except (FileNotFoundError, ConnectionRefusedError) as error:
-            # A socket that refuses belonged to a server that has ended.
-            if time.monotonic() > deadline or isinstance(error, ConnectionRefusedError):
+            now = time.monotonic()
+            if isinstance(error, ConnectionRefusedError):
+                refused = refused or now
+            # A socket refuses for ever when its server has ended, and between bind and listen.
+            ended = refused is not None and now - refused > _REFUSING_SECONDS
+            if ended or now - begun > _CONNECT_SECONDS:
                 words = log.read_text(errors="replace").split("\n")[-6:] if log.is_file() else []
                 raise BackupError(f"{name} did not start: {' '.join(words).strip()}") from error
         else:

@@ -146,7 +146,10 @@ def test_the_tarball_holds_the_collection_and_no_inventory_of_the_operator(tmp_p
     name = _dr_kit_folder.tarball(checkout, tmp_path / "built", galaxy)
     with tarfile.open(tmp_path / "built" / name) as made:
         names = made.getnames()
-        made.extractall(tmp_path / "installed", filter="data")
+    (tmp_path / "installed").mkdir()
+    subprocess.run(
+        ["tar", "-xf", tmp_path / "built" / name, "-C", tmp_path / "installed"], check=True
+    )
     assert {"plugins/a.py", "inventories/demo/h", "MANIFEST.json"} <= set(names)
     assert not [each for each in names if "production" in each or "keys" in each]
     # An installed copy gives the same tarball again, and no more.

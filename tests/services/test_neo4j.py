@@ -22,6 +22,7 @@ PROJECT = Path(__file__).parents[2]
 SEED = PROJECT / "molecule" / "seed" / "neo4j.py"
 PASSWORD = "first password"
 DATA = '{{range .Mounts}}{{if eq .Destination "/data"}}{{.Source}}{{end}}{{end}}'
+NODES = "databases/neo4j/neostore.nodestore.db"
 PACKAGE = 'database "neo4j" nodes with label "Package"'
 
 
@@ -281,6 +282,17 @@ def test_what_cannot_work_says_so_in_a_sentence_with_the_server_running(
     assert "killed" in late["msg"] or "max_downtime" in late["msg"], late["msg"]
     assert "\n" not in late["msg"]
     assert cypher(neo4j, "MATCH (k:Kept) RETURN k.name").endswith('"kept"')
+
+    docker("stop", "--time", "120", neo4j.name)
+    # Stores that Neo4j starts with and answers from, and that are damaged nevertheless.
+    nodes = Path(docker("inspect", "--format", DATA, neo4j.name), NODES)
+    content = bytearray(nodes.read_bytes())
+    content[-8192 + 1 : -8192 + 15] = bytes(range(65, 79))
+    nodes.write_bytes(content)
+    docker("start", neo4j.name)
+    neo4j.wait_healthy(300)
+    damaged = workbench.dump(container=neo4j.name, **access)
+    assert damaged["msg"].startswith("neo4j: neo4j-admin database check neo4j"), damaged
 
     docker("stop", "--time", "120", neo4j.name)
     gone = workbench.dump(container=neo4j.name, **access)

@@ -27,9 +27,16 @@ from ansible_collections.janus.backup.plugins.module_utils._services import (
 # little time and saves the space of preallocated transaction logs.
 COPY = ["cp", "--archive", "--reflink=auto", "--no-target-directory"]
 SPARSE_COPY = [*COPY, "--sparse=always"]
+# Puts what was copied beside a place into it. Its owner is that of what is replaced, or, where a
+# killed restore left nothing, that of the directory.
+EXCHANGE = """for place; do
+    own=$place; [ -e "$place" ] || own=$(dirname "$place")
+    chown --recursive --reference="$own" "$place.janus"
+    rm -rf "$place"; mv "$place.janus" "$place"
+done"""
 
-# With stores below so many bytes a Java machine is done before its second compiler pays: 0.8 of the
-# time, and half of it with both checks at once (6.4 s to 3.6 s, measured on two cores).
+# With stores below so many bytes a Java machine is done before its second compiler pays. On two
+# cores both checks at once took 4.0 s with it off, 6.1 s with it on, 6.5 s one after the other.
 _SMALL = 64 * 1024**2
 _QUICK_TO_START = "-XX:TieredStopAtLevel=1"
 

@@ -42,7 +42,6 @@ SMOKE = "RETURN 1 AS value"
 _LAYOUT = "layout.json"
 _DATA = "data"
 _START_SECONDS = 300
-_EXCHANGE = 'for place; do rm -rf "$place" && mv "$place.janus" "$place"; done'
 
 
 def check(service: dict[str, Any]) -> dict[str, Any]:
@@ -190,13 +189,12 @@ def restore(
     for name, place in places.items():
         helper.run(["rm", "-rf", f"{place}.janus"])
         helper.run([*copy.SPARSE_COPY, str(directory / _DATA / name), f"{place}.janus"])
-        helper.run(["chown", "--recursive", f"--reference={layout['data']}", f"{place}.janus"])
     with helper.timed():
         # What a restore that was killed left behind may not run at all.
         if process.run_of(target):
             process.stop(target, _patience(service))
         # One command, that goes on in the helper when this process is killed.
-        helper.run(["sh", "-euc", _EXCHANGE, "sh", *places.values()])
+        helper.run(["sh", "-euc", copy.EXCHANGE, "sh", *places.values()])
         process.start(target)
         process.wait_until_it_answers(target, wait)
     check(service)  # with the credentials that came with the stores

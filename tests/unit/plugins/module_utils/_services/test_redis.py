@@ -242,3 +242,34 @@ def test_memory_that_is_not_there_is_refused() -> None:
 
 def test_there_is_nothing_to_resume_without_a_token() -> None:
     redis.resume({})
+
+
+def test_a_server_between_bind_and_listen_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "redis.sock"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+
+        def start() -> None:
+            time.sleep(0.5)
+            server.listen()
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(100)
+                connection.sendall(b":3\r\n")
+
+        starting = threading.Thread(target=start)
+        starting.start()
+        access.open_socket(path, "the copy", tmp_path / "log").close()
+        starting.join()
+
+
+def test_a_server_that_ended_is_told_with_its_last_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(access, "_REFUSING_SECONDS", 0.2)
+    path, log = tmp_path / "redis.sock", tmp_path / "log"
+    log.write_text("starting\nBad file format reading the dump\n", encoding="utf-8")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+    with pytest.raises(BackupError, match=r"the copy did not start: .*Bad file format"):
+        access.open_socket(path, "the copy", log)

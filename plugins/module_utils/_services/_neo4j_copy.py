@@ -38,7 +38,7 @@ done"""
 # With stores below so many bytes a Java machine is done before its second compiler pays. On two
 # cores both checks at once took 4.0 s with it off, 6.1 s with it on, 6.5 s one after the other.
 _SMALL = 64 * 1024**2
-_QUICK_TO_START = "-XX:TieredStopAtLevel=1"
+_QUICK_TO_START = "server.jvm.additional=-XX:TieredStopAtLevel=1\n"
 
 _SETTINGS = """\
 server.directories.data={work}/data
@@ -61,8 +61,8 @@ dbms.security.auth_enabled={auth}
 # The server is killed, not stopped: its stores are thrown away. Its own java, without a launcher
 # in between, is what the dry run tells.
 _AROUND = """\
-command=$(JDK_JAVA_OPTIONS=$JAVA neo4j console --dry-run) || exit 1
-(export JDK_JAVA_OPTIONS=$JAVA; eval "exec $command") >"$NEO4J_CONF/../server.log" 2>&1 </dev/null &
+command=$(neo4j console --dry-run) || exit 1
+(eval "exec $command") >"$NEO4J_CONF/../server.log" 2>&1 </dev/null &
 server=$!
 trap 'kill -9 $server 2>/dev/null; wait $server 2>/dev/null' EXIT
 until grep -q ' Started\\.$' "$NEO4J_CONF/../server.log"; do
@@ -98,9 +98,7 @@ def prove(
     try:
         helper.run([*SPARSE_COPY, str(data), str(work / "data")])
         port = _configure(service, work)
-        java = _QUICK_TO_START if _is_small(work / "data") else ""
-        environment = {"NEO4J_CONF": f"{work}/conf", "JDK_JAVA_OPTIONS": java}
-        environment["HEAP_SIZE"] = _memory(service)
+        environment = {"NEO4J_CONF": f"{work}/conf", "HEAP_SIZE": _memory(service)}
 
         def prove_one(database: str) -> None:
             if options.get("check", True):
@@ -114,7 +112,7 @@ def prove(
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(prove_one, [*databases, "system"]))
         named = _NAME if service["runtime"] == "docker" else ""
-        around = f"{named}NEO4J_CONF={work}/conf; export NEO4J_CONF\nJAVA={java!r}\n{_AROUND}"
+        around = f"{named}NEO4J_CONF={work}/conf; export NEO4J_CONF\n{_AROUND}"
         found: Checksums = shell.ask(
             service, helper, checksums.script(databases), checksums.consume, around, port
         )
@@ -144,6 +142,8 @@ def _configure(service: dict[str, Any], work: Path) -> int:
         private_directory(work / name)
     auth = "true" if service.get("user") else "false"
     settings = _SETTINGS.format(work=work, port=port, memory=_memory(service), auth=auth)
+    if _is_small(work / "data"):
+        settings += _QUICK_TO_START
     (work / "conf" / "neo4j.conf").write_text(settings, encoding="utf-8")
     return port
 

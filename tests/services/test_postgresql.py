@@ -12,7 +12,10 @@ from ansible_collections.janus.backup.plugins.module_utils._services import _pos
 
 PASSWORD = "p:w\\d é"  # what a password file has to escape
 SEED = r"""
-CREATE TABLE item (id serial PRIMARY KEY, label text, price numeric, note json);
+CREATE COLLATION folded (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+CREATE TABLE item (id serial PRIMARY KEY, label text, price numeric, note json,
+  folded text COLLATE folded DEFAULT 'ABC', short char(4) DEFAULT 'x', page xml
+  DEFAULT '<?xml version="1.0" encoding="LATIN1"?><a/>');
 INSERT INTO item (label, price, note)
   SELECT 'item ' || n, n * 1.10, json_build_object('n', n) FROM generate_series(1, 500) n;
 CREATE VIEW cheap AS SELECT * FROM item WHERE price < 10;
@@ -132,7 +135,13 @@ def test_checks_tell_what_they_found_and_no_password(
     [
         ("UPDATE item SET price = price + 0.00 WHERE id = 7", None),
         ("UPDATE item SET price = price + 0.001 WHERE id = 7", 'table "public"."item": digest'),
+        ("UPDATE item SET price = price + 0.0000 WHERE id = 7", 'table "public"."item": digest'),
         ("UPDATE item SET note = '{\"n\":  7}' WHERE id = 7", 'table "public"."item": digest'),
+        (
+            "UPDATE item SET label = 'item ' || 17 - id WHERE id IN (8, 9)",
+            'table "public"."item": digest',
+        ),
+        ("UPDATE item SET folded = 'abc' WHERE id = 7", 'table "public"."item": digest'),
         ("DROP VIEW cheap", "view public.cheap: missing"),
         ("SELECT lo_put(4711, 2, 'X')", "large objects: digest"),
         ("SELECT nextval('item_id_seq')", 'sequence "public"."item_id_seq": value'),

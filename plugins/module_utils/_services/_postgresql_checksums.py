@@ -2,8 +2,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The data checksums of one PostgreSQL session: what its transaction sees, whatever others write.
 
-Rows are hashed as text with hashtextextended() and summed, so that their order does not matter and
-duplicates do not cancel; the settings that shape text output are pinned in `PINS`. Definitions
+Rows are hashed and the hashes summed, so that their order does not matter and duplicates do not
+cancel. A value is hashed as it is stored where equal means identical, else as it is printed; the
+settings that shape this are pinned in `PINS`. hash_record_extended() (PostgreSQL 14) adds up what
+it has of the columns, so that two rows could swap a value unseen: its result is hashed once more.
+Definitions
 that PostgreSQL may print otherwise after a restore (expressions of views, checks and defaults) are
 recorded by name and kind, not by text. docs/services/postgresql.md says what is compared and why.
 """
@@ -45,13 +48,24 @@ def _privileges(acl: str, kind: str, owner: str) -> str:
         FROM unnest(coalesce({acl}, acldefault(({kind})::"char", {owner}))) p)"""
 
 
+# What is hashed as it is stored: where equal means identical. Not so numeric (1.0 = 1.00), float
+# (0 = -0), interval (1 day = 24 hours), JSON, nor an array or a domain of one of these: they are
+# hashed as they are printed, which a cast to text is not (of xml it keeps the declared encoding, of
+# char(n) it drops the blanks). Text may have a collation that calls other letters equal.
+_STORED = "{bool,int2,int4,int8,oid,uuid,bytea,date,time,timestamp,timestamptz}"
+_TEXT = "{text,varchar,name}"
+
 # Columns by name: after a restore, inherited and attached tables may have them in another order.
 # A partitioned table as a whole: rows hashed by an enum come back in other partitions. Only one
 # with a foreign partition, whose rows are not in the dump, is read partition by partition.
 _TABLES = f"""WITH apart AS (SELECT DISTINCT pg_partition_root(oid) AS root FROM pg_class
         WHERE relkind = 'f' AND relispartition)
     SELECT n.nspname, c.relname, CASE c.relkind WHEN 'r' THEN 'ONLY ' ELSE '' END, coalesce((
-        SELECT string_agg('"janus row".' || quote_ident(a.attname), ', ' ORDER BY a.attname)
+        SELECT string_agg(format(CASE
+            WHEN a.atttypid = ANY ('{_STORED}'::regtype[]) THEN '"janus row".%I'
+            WHEN a.atttypid = ANY ('{_TEXT}'::regtype[]) THEN '"janus row".%I::text COLLATE "C"'
+            ELSE 'format(''%%L'', "janus row".%I) COLLATE "C"' END, a.attname),
+            ', ' ORDER BY a.attname)
         FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), '')
     FROM pg_class c
     JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -203,8 +217,8 @@ def of_tables(connection: Any, database: str) -> Checksums:
             name = quoted(schema, table)
             found[f"{place} table {name}"] = _rows_digest(
                 cursor,
-                "SELECT count(*),"
-                f" coalesce(sum(hashtextextended(ROW({columns})::text, 0)), 0)"
+                "SELECT count(*), coalesce(sum("
+                f"hashint8extended(hash_record_extended(ROW({columns}), 0), 0)), 0)"
                 f' FROM {only}{name} AS "janus row"',
             )
         pages = [_rows_digest(cursor, query) for query in _LARGE_OBJECTS]

@@ -18,6 +18,8 @@ from . import PROJECT
 
 BATCH = 20_000
 SHARE = 100  # one in so many changes each day
+POINT_SIZE = 128  # numbers of a point's vector
+OBJECT_BYTES = 64 * 1024
 
 # Words of a node: about 200 bytes that do not compress to nothing.
 NODE_TEXT = (
@@ -33,14 +35,22 @@ TABLES = (
 )
 
 
+# The tables that grow, and their columns but for the first, an id.
+COPIED = {
+    "debian.download": "at, package_id, client, bytes + n, seconds, request",
+    "debian.build": "package_id, during, md5((id + n)::text) || log, report,"
+    " sha256((id * n)::text::bytea) || artefact",
+}
+
+
 def fill(service: Any, count: int) -> None:
-    """Add so many nodes or keys to a service."""
+    """Add so many nodes, keys, points or objects, or make a service that many times as large."""
     FILLERS[service.type](service, count)
 
 
 def change(service: Any, day: int, local: bool = False) -> None:
-    """Change one in a hundred rows, nodes, points or keys: every hundredth, or with locality the
-    last ones. What has no change here changes nothing.
+    """Change one in a hundred rows, nodes, keys, points or objects: every hundredth, or with
+    locality the last ones. What has no change here changes nothing.
     """
     if service.type in CHANGES:
         CHANGES[service.type](service, day, local)
@@ -91,6 +101,11 @@ def _change_neo4j(service: Any, day: int, local: bool) -> None:
     )
 
 
+def _chosen(count: int, day: int, local: bool) -> range:
+    """Return which of so many numbers change on a day."""
+    return range(count - count // SHARE, count) if local else range(day % SHARE, count, SHARE)
+
+
 def _keys(numbers: Iterator[int] | range, day: int) -> Iterator[tuple[str, str, bytes]]:
     for number in numbers:
         chance = random.Random(f"{number} {day}")
@@ -111,14 +126,87 @@ def _fill_redis(service: Any, count: int) -> None:
 def _change_redis(service: Any, day: int, local: bool) -> None:
     server = _redis(service)
     count = int(server.run([("GET", "bulk")])[0])
-    chosen = range(count - count // SHARE, count) if local else range(day, count, SHARE)
-    server.run(list(_keys(chosen, day)))
+    server.run(list(_keys(_chosen(count, day, local), day)))
+
+
+def _points(numbers: Iterator[int] | range, day: int) -> Iterator[dict[str, Any]]:
+    for number in numbers:
+        chance = random.Random(f"{number} {day}")
+        vector = [chance.gauss(0, 1) for _ in range(POINT_SIZE)]
+        payload = {"number": number, "text": chance.randbytes(150).hex()}
+        yield {"id": number, "vector": vector, "payload": payload}
+
+
+def _qdrant(service: Any) -> Any:
+    return seeder("qdrant").Server(f"http://{service.address}:6333", service.password)
+
+
+def _fill_qdrant(service: Any, count: int) -> None:
+    server = _qdrant(service)
+    config = {"vectors": {"size": POINT_SIZE, "distance": "Cosine"}}
+    server.ask("PUT", "/collections/bulk", config)
+    server.insert("bulk", _points(range(count), 0))
+
+
+def _change_qdrant(service: Any, day: int, local: bool) -> None:
+    server = _qdrant(service)
+    count = server.ask("GET", "/collections/bulk")["points_count"]
+    server.insert("bulk", _points(_chosen(count, day, local), day))
+
+
+def _minio(service: Any) -> Any:
+    return seeder("minio").Server(f"http://janus@{service.address}:9000", service.password)
+
+
+def _put(server: Any, numbers: Iterator[int] | range, day: int) -> None:
+    for number in numbers:
+        body = random.Random(f"{number} {day}").randbytes(OBJECT_BYTES // 2).hex().encode()
+        server.put("bulk", f"{number // 1000}/{number}", body)
+
+
+def _fill_minio(service: Any, count: int) -> None:
+    server = _minio(service)
+    server.ask("PUT", "/bulk")
+    _put(server, range(count), 0)
+    server.put("bulk", "count", str(count).encode())
+
+
+def _change_minio(service: Any, day: int, local: bool) -> None:
+    server = _minio(service)
+    count = int(server.ask("GET", "/bulk/count")[0])
+    _put(server, _chosen(count, day, local), day)
+
+
+def _postgresql(service: Any) -> Any:
+    return psycopg2.connect(
+        host=service.address, user="janus", password=service.password, dbname="debian"
+    )
+
+
+def _fill_postgresql(service: Any, times: int) -> None:
+    """Make the seeder's two largest tables so many times as large, every row another one. The
+    server does it, for the seeder would take half an hour.
+    """
+    connection = _postgresql(service)
+    with connection, connection.cursor() as cursor:
+        cursor.execute("SET statement_timeout = 0")
+        for table, columns in COPIED.items():
+            cursor.execute(f"SELECT max(id) FROM {table}")
+            top = cursor.fetchone()[0]
+            cursor.execute(
+                f"INSERT INTO {table} SELECT id + n * %s, {columns} FROM {table}"
+                " CROSS JOIN generate_series(1, %s) AS n",
+                (top, times - 1),
+            )
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute("SET statement_timeout = 0")
+        cursor.execute("VACUUM ANALYZE")
+    connection.close()
 
 
 def _change_postgresql(service: Any, day: int, local: bool) -> None:
-    connection = psycopg2.connect(
-        host=service.address, user="janus", password=service.password, dbname="debian"
-    )
+    connection = _postgresql(service)
     with connection, connection.cursor() as cursor:
         cursor.execute("SET statement_timeout = 0")
         for table, key, setting in TABLES:
@@ -131,9 +219,17 @@ def _change_postgresql(service: Any, day: int, local: bool) -> None:
     connection.close()
 
 
-FILLERS: dict[str, Callable[[Any, int], None]] = {"neo4j": _fill_neo4j, "redis": _fill_redis}
+FILLERS: dict[str, Callable[[Any, int], None]] = {
+    "neo4j": _fill_neo4j,
+    "redis": _fill_redis,
+    "qdrant": _fill_qdrant,
+    "minio": _fill_minio,
+    "postgresql": _fill_postgresql,
+}
 CHANGES: dict[str, Callable[[Any, int, bool], None]] = {
     "neo4j": _change_neo4j,
     "redis": _change_redis,
+    "qdrant": _change_qdrant,
+    "minio": _change_minio,
     "postgresql": _change_postgresql,
 }

@@ -33,6 +33,19 @@ LOGS = PROJECT / "build" / "benchmarks" / "log"
 REPORTS = PROJECT / "build" / "benchmarks" / "reports"
 UNIT = "janus-backup-{}.service"
 PACKAGES = "400"
+# At the other sizes nights are measured, and memory: for how time and memory grow with the data.
+WHOLE = ("XS", "M")
+# The steps of a run, and the words in its journal with which each begins.
+STEPS = (
+    ("start of borgmatic, clean-up, start of Ansible", "Starting janus-backup-"),
+    ("dumps, beside each other", "PLAY [Dump the services]"),
+    ("manifest", "PLAY [End the run]"),
+    ("borg create", "Creating archive"),
+    ("manifest read back, archive renamed", "Running after create action command hook"),
+    ("prune, compact, check", "Pruning archives"),
+    ("prune of partial archives, clean-up, status", "Running after create configuration command"),
+    ("", "Finished janus-backup-"),
+)
 
 
 @dataclass(frozen=True)
@@ -224,12 +237,37 @@ class Night:
         noted: dict[str, Any] = json.loads(node("cat", "/var/lib/janus-backup/status/nightly.json"))
         return noted
 
+    def steps(self) -> dict[str, float]:
+        """Return the seconds of each step of the last nightly run, from the node's journal."""
+        node("journalctl", "--sync")
+        fields = ("--output=json", "--output-fields=MESSAGE", "--lines=1000")
+        said = node("journalctl", f"--unit={UNIT.format('nightly')}", *fields)
+        entries = [json.loads(line) for line in said.splitlines()]
+        return steps(
+            [(int(entry["__REALTIME_TIMESTAMP"]) / 1e6, entry["MESSAGE"]) for entry in entries]
+        )
+
     def restore_by_hand(self) -> dict[str, float]:
         """Extract the last archive by hand and restore its large services; return the seconds."""
         script = (BY_HAND / "restore.sh").read_text(encoding="utf-8")
         large = [name for name in ("postgresql", "neo4j") if name in self.types]
         said = node("bash", "-s", "--", *large, stdin=script)
         return {name: float(value) for name, value in re.findall(r"^(\w+) ([\d.]+)$", said, re.M)}
+
+
+def steps(lines: Sequence[tuple[float, str]]) -> dict[str, float]:
+    """Given when each line of a unit's journal was written, return the seconds of each step of its
+    last run, in their order. A step lasts until the words that begin the next one.
+    """
+    starts = [number for number, (_moment, said) in enumerate(lines) if STEPS[0][1] in said]
+    begun: list[tuple[str, float]] = []
+    waiting = list(STEPS)
+    for moment, said in lines[starts[-1] :]:
+        if waiting and waiting[0][1] in said:
+            begun.append((waiting.pop(0)[0], moment))
+    if waiting:
+        raise RuntimeError(f"the journal does not tell when {waiting[0][0]!r} began")
+    return {name: round(end - moment, 2) for (name, moment), (_, end) in itertools.pairwise(begun)}
 
 
 def provision(log: str) -> tuple[float, int, dict[str, float]]:
@@ -264,16 +302,26 @@ def measure(size: str, rounds: int, tools: dict[str, str]) -> tuple[list[Figure]
 
 def _measure(size: str, rounds: int, night: Night) -> tuple[list[Figure], dict[str, Any]]:
     first, _changed, _slowest = provision("site-first")
-    again = [provision("site-again") for _round in range(rounds)]
-    print(f"    site.yml {first:.1f} s, again {again[-1][0]:.1f} s", flush=True)
+    print(f"    site.yml {first:.1f} s", flush=True)
     # Neither side's first run counts: images are saved, repositories checked for the first time.
     peaks = night.memory()
     night.by_hand(night.types)
     night.by_hand_seconds.clear()
     print(f"    peaks {peaks}", flush=True)
+    figures, details = _nights(size, rounds, night)
+    figures += _memory(peaks)
+    if size in WHOLE:
+        figures.append(_drills(rounds, night))
+        figures += _ways(size, rounds, night)
+        again, details["site_again_slowest"] = _site_again(rounds, first)
+        figures.append(again)
+    return figures, details
 
+
+def _nights(size: str, rounds: int, night: Night) -> tuple[list[Figure], dict[str, Any]]:
     nights: dict[str, list[float]] = {"janus.backup": [], "by hand": []}
     inside: dict[str, list[float]] = {}
+    steps: dict[str, list[float]] = {}
     ways = [("janus.backup", night.product), ("by hand", lambda: night.by_hand(night.types))]
     for number in range(rounds):
         night.change()
@@ -282,7 +330,53 @@ def _measure(size: str, rounds: int, night: Night) -> tuple[list[Figure], dict[s
             nights[name] += taken
         for name, noted in night.status()["services"].items():
             inside.setdefault(name, []).append(noted["seconds"])
-    # What both sides archived last is all services, and is restored.
+        for name, seconds in night.steps().items():
+            steps.setdefault(name, []).append(seconds)
+    small = size == "XS"  # "nearly empty": elsewhere only the ratio says something
+    figure = Figure(
+        "nightly",
+        "nightly run, all services, dump to archive",
+        "s",
+        nights["janus.backup"],
+        "raw tools one after the other, then borg create",
+        nights["by hand"],
+        goal=1 if small else 0.75,
+        allowance=8 if small else 0,
+        note=f"of it the slowest dump: {slowest_dump(inside)}",
+    )
+    details = {
+        "dump_seconds": inside,
+        "step_seconds": steps,
+        "by_hand_seconds": {name: list(taken) for name, taken in night.by_hand_seconds.items()},
+        "bytes": {name: noted["bytes"] for name, noted in night.status()["services"].items()},
+    }
+    return [figure], details
+
+
+def _memory(peaks: Mapping[str, int]) -> list[Figure]:
+    ours = [float(max(value for name, value in peaks.items() if name != "borg"))]
+    figure = Figure(
+        "memory",
+        "peak memory of our largest process in a nightly run",
+        "MB",
+        ours,
+        goal=0,
+        allowance=150,
+        note=", ".join(f"{name} {value}" for name, value in sorted(peaks.items())),
+    )
+    borg = Figure(
+        "memory-borg",
+        "peak memory of borg in a nightly run",
+        "MB",
+        [float(peaks.get("borg", 0))],
+        goal=0,
+        allowance=150,
+    )
+    return [figure, borg]
+
+
+def _drills(rounds: int, night: Night) -> Figure:
+    """Restore what both sides archived last, which has to be all services."""
     drills, by_hand = [], []
     for _round in range(rounds):
         drills.append(timed(lambda: playbook("janus.backup.restore_drill", "drill")))
@@ -290,8 +384,19 @@ def _measure(size: str, rounds: int, night: Night) -> tuple[list[Figure], dict[s
         extract = taken_by_hand.pop("extract")
         by_hand.append(round(extract + max(taken_by_hand.values()), 2))
         print(f"    drill {drills[-1]:.1f} s, by hand {extract} + {taken_by_hand}", flush=True)
+    return Figure(
+        "drill",
+        "full drill, all services",
+        "s",
+        [round(value, 2) for value in drills],
+        "borg extract + the slowest service by its raw tool",
+        by_hand,
+        goal=1.5,
+    )
+
+
+def _ways(size: str, rounds: int, night: Night) -> list[Figure]:
     night.product("databases")  # this job's first run has checks of its own
-    by_hand_nights = {name: list(values) for name, values in night.by_hand_seconds.items()}
     only = interleaved(
         {
             "janus.backup": lambda: night.product("databases"),
@@ -306,81 +411,40 @@ def _measure(size: str, rounds: int, night: Night) -> tuple[list[Figure], dict[s
         },
         rounds,
     )
-    # "Nearly empty" is the smallest size; elsewhere only the ratio says something.
     small = size == "XS"
-    figures = [
-        Figure(
-            "nightly",
-            "nightly run, all services, dump to archive",
-            "s",
-            nights["janus.backup"],
-            "raw tools one after the other, then borg create",
-            nights["by hand"],
-            goal=1 if small else 0.75,
-            allowance=8 if small else 0,
-            note=f"of it the slowest dump: {slowest_dump(inside)}",
-        ),
-        Figure(
-            "job-postgresql",
-            "job with PostgreSQL alone",
-            "s",
-            only["janus.backup"],
-            "pg_dump, then borg create",
-            only["by hand"],
-            goal=1 if small else None,
-            allowance=3 if small else 0,
-            note="beside the dump it starts borgmatic, Ansible with three modules, Borg nine times"
-            " and four programs of ours, each 0.1 to 0.7 s",
-        ),
-        Figure(
-            "beside",
-            "dumps of all services beside each other",
-            "s",
-            dumps["beside each other"],
-            "the same one after the other",
-            dumps["one after the other"],
-            goal=1,
-        ),
-        Figure(
-            "drill",
-            "full drill, all services",
-            "s",
-            [round(value, 2) for value in drills],
-            "borg extract + the slowest service by its raw tool",
-            by_hand,
-            goal=1.5,
-        ),
-        Figure(
-            "site-again",
-            "site.yml, second run",
-            "s",
-            [round(seconds, 2) for seconds, *_rest in again],
-            "first run",
-            [round(first, 2)],
-            note=f"{sum(changed for _seconds, changed, _slowest in again)} tasks changed anything",
-        ),
-        Figure(
-            "memory",
-            "peak memory of our largest process in a nightly run",
-            "MB",
-            [float(max(value for name, value in peaks.items() if name != "borg"))],
-            goal=0,
-            allowance=150,
-            note=", ".join(f"{name} {value}" for name, value in sorted(peaks.items())),
-        ),
-        Figure(
-            "memory-borg",
-            "peak memory of borg in a nightly run",
-            "MB",
-            [float(peaks.get("borg", 0))],
-            goal=0,
-            allowance=150,
-        ),
-    ]
-    details = {
-        "dump_seconds": inside,
-        "by_hand_seconds": by_hand_nights,
-        "site_again_slowest": again[-1][2],
-        "bytes": {name: noted["bytes"] for name, noted in night.status()["services"].items()},
-    }
-    return figures, details
+    job = Figure(
+        "job-postgresql",
+        "job with PostgreSQL alone",
+        "s",
+        only["janus.backup"],
+        "pg_dump, then borg create",
+        only["by hand"],
+        goal=1 if small else None,
+        allowance=3 if small else 0,
+        note="beside the dump it starts borgmatic, Ansible with three modules, Borg nine times"
+        " and four programs of ours, each 0.1 to 0.7 s",
+    )
+    beside = Figure(
+        "beside",
+        "dumps of all services beside each other",
+        "s",
+        dumps["beside each other"],
+        "the same one after the other",
+        dumps["one after the other"],
+        goal=1,
+    )
+    return [job, beside]
+
+
+def _site_again(rounds: int, first: float) -> tuple[Figure, dict[str, float]]:
+    again = [provision("site-again") for _round in range(rounds)]
+    figure = Figure(
+        "site-again",
+        "site.yml, second run",
+        "s",
+        [round(seconds, 2) for seconds, *_rest in again],
+        "first run",
+        [round(first, 2)],
+        note=f"{sum(changed for _seconds, changed, _slowest in again)} tasks changed anything",
+    )
+    return figure, again[-1][2]

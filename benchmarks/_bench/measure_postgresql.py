@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
-from .figures import Figure, interleaved, timed
+from .figures import Figure, interleaved
 from .stack import Service, docker, running
 
 # What an operator would write: globals, then each database, from a container beside the server.
@@ -25,10 +26,13 @@ done </out/names
 """
 
 
-def dump_alone(service: Service, target: Path) -> None:
-    """Dump all databases by hand, as the product does but without any checksum."""
+def dump_alone(service: Service, target: Path) -> float:
+    """Dump all databases by hand, as the product does but without any checksum, and return the
+    seconds. What the last one left is removed before.
+    """
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(mode=0o700)
+    began = time.monotonic()
     secret = service.access["password_file"]
     docker(
         *("run", "--rm", "--user=0", f"--network=container:{service.container}"),
@@ -39,15 +43,18 @@ def dump_alone(service: Service, target: Path) -> None:
             f'PGPASSWORD="$(cat /secret)"; export PGPASSWORD\n{SCRIPT}',
         ),
     )
+    return time.monotonic() - began
 
 
-def dump_alone_module(service: Service) -> None:
-    """Run the product's module alone, without the run around it."""
+def dump_by_module(service: Service) -> float:
+    """Run the product's module without the run around it, and return the seconds."""
     service.bench.cleanup("--prepare")
     staging = str(service.bench.staging)
+    began = time.monotonic()
     result = service.bench.module("postgresql_dump", staging=staging, **service.access)
     if result.get("failed"):
         raise RuntimeError(result["msg"])
+    return time.monotonic() - began
 
 
 def measure(size: str, rounds: int, tools: dict[str, str]) -> tuple[list[Figure], dict[str, Any]]:
@@ -57,13 +64,13 @@ def measure(size: str, rounds: int, tools: dict[str, str]) -> tuple[list[Figure]
         target = service.bench.folder / "by-hand"
         values = interleaved(
             {
-                "janus.backup": lambda: timed(lambda: dump_alone_module(service)),
-                "pg_dump": lambda: timed(lambda: dump_alone(service, target)),
+                "janus.backup": lambda: dump_by_module(service),
+                "pg_dump": lambda: dump_alone(service, target),
             },
             rounds,
         )
         dumped = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
-        dump_alone_module(service)
+        dump_by_module(service)
         record = service.bench.staging / "postgresql" / "record.json"
         objects = len(json.loads(record.read_text())["checksums"]) if record.exists() else 0
     figure = Figure(

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a repository takes on from day to day, in space and time, beside the peers'.
 
-Day 1 is a first backup. On each of the next days one in a hundred rows, nodes and keys has changed,
-spread over all; on as many days after that, the last ones have.
+Day 1 is a first backup. On each of the next days one in a hundred rows, nodes, keys, points and
+objects has changed, spread over all; on as many days after that, the last ones have.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from . import bulk, repositories, tools
 from .figures import Figure, timed
 from .stack import Service, running
 
-TYPES = ["postgresql", "redis", "neo4j"]
+TYPES = ["postgresql", "redis", "neo4j", "qdrant", "minio"]
 # What the default, 16 KiB, is compared with.
 CHUNKERS = {
     "chunks of 64 KiB": "buzhash,12,23,16,4095",
@@ -89,7 +89,7 @@ class Days:
                 continue
             before = self.places[name].size() if day > 1 else 0
             only = ("postgresql",) if name.endswith("PostgreSQL") else tuple(self.services)
-            sources = [self.services[service].bench.staging for service in only]
+            sources = [path for service in only for path in self.services[service].sources]
             place = self.places[name]
             seconds = timed(functools.partial(place.back_up, day, sources))
             if name == "janus.backup":
@@ -134,7 +134,8 @@ def measure(
         days = Days(services, folder, programs)
         for day in range(1, 2 + 2 * rounds):
             days.next(day, day > 1 + rounds, thrifty=day not in (1, 2, 2 + rounds))
-        staged = sum(tools.size_of(service.bench.staging) for service in services.values())
+        sources = [path for service in services.values() for path in service.sources]
+        staged = sum(map(tools.size_of, sources))
         before = days.places["janus.backup"].size()
         names = {path.name: path.stat().st_size for path in segments(days)}
         days.places["janus.backup"].prune(2)

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 from pathlib import Path
 from typing import Any
 
 from . import PAGE, RESULTS, results
-from .figures import GROUPS, Figure
+from .figures import GROUPS, Figure, slope
 from .plot import Bar, bars
 from .stack import SIZES
 
@@ -26,6 +27,17 @@ is met when the product's median is within it. Where it is not, the table says s
 
 How each is measured, and what the peers run: [benchmarks/README.md](../benchmarks/README.md).
 """
+GROWTH = """\
+## As the data grow
+
+Seconds per megabyte in relation to the next smaller size. Linear is 1, less is better: a fixed
+part weighs less the more data there are. Goal: at most 1.1.
+
+| what | from | to | data | product | times its share | |
+|---|---|---|---|---|---|---|"""
+# What is looked at as the data grow, and its group.
+GROWING = (("bed", "nightly"), ("postgresql", "postgresql-checksums"))
+LINEAR = 1.1
 VERDICTS = {True: "met", False: "**not met**", None: ""}
 
 
@@ -36,10 +48,11 @@ def write(folder: Path = RESULTS, target: Path = PAGE) -> None:
     for stale in plots.glob("*.svg"):
         stale.unlink()
     parts = [INTRODUCTION]
-    for size in SIZES:
-        found = results.read(size, folder)["groups"]
+    measured = {size: results.read(size, folder)["groups"] for size in SIZES}
+    for size, found in measured.items():
         if found:
             parts += _section(size, found, plots)
+    parts.append(growth(measured))
     target.write_text("\n".join(parts), encoding="utf-8")
 
 
@@ -70,6 +83,40 @@ def _section(size: str, found: dict[str, Any], plots: Path) -> list[str]:
     return parts
 
 
+def growth(measured: dict[str, dict[str, Any]]) -> str:
+    """Given the groups of each size, return how time and memory grow with the data."""
+    lines = [GROWTH]
+    for group, name in GROWING:
+        known = []
+        for size in SIZES:
+            if group in measured[size]:
+                entry = measured[size][group]
+                figures = [figure for figure in read_figures(entry) if figure.name == name]
+                known += [(size, figure, _megabytes(entry)) for figure in figures]
+        for (small, before, less), (large, after, more) in itertools.pairwise(known):
+            if small == "XS":  # nearly empty: nothing but what a run costs anyway
+                continue
+            times = slope(before.value, after.value, more / less)
+            lines.append(
+                f"| {after.what} | {small} | {large} | {less:.0f} MB to {more:.0f} MB |"
+                f" {_amount(before.value, 's')} to {_amount(after.value, 's')} | {times:.2f} |"
+                f" {VERDICTS[times <= LINEAR]} |"
+            )
+    peaks = [
+        f"{figure.what}: {size} {figure.value:.0f} MB"
+        for size in SIZES
+        for figure in (read_figures(measured[size]["bed"]) if "bed" in measured[size] else [])
+        if figure.name.startswith("memory")
+    ]
+    return "\n".join([*lines, "", *(f"- {peak}" for peak in sorted(peaks)), ""])
+
+
+def _megabytes(entry: dict[str, Any]) -> float:
+    """Return how much a group dumped."""
+    details = entry["details"]
+    return float(details.get("dump_mb") or sum(details["bytes"].values()) / 1e6)
+
+
 def table(figures: list[Figure]) -> str:
     """Return the figures as a table."""
     lines = [
@@ -90,7 +137,7 @@ def table(figures: list[Figure]) -> str:
 
 
 def where_time_goes(details: dict[str, Any]) -> str:
-    """Return what each service took in a nightly run, and the slowest tasks of site.yml."""
+    """Return what services and steps took in a nightly run, and the slowest tasks of site.yml."""
     lines = [
         "| a night | MB | dumped, proved and hashed beside the others, s | its own tool alone, s |",
         "|---|---|---|---|",
@@ -102,8 +149,13 @@ def where_time_goes(details: dict[str, Any]) -> str:
             f"| {name} | {details['bytes'][name] / 1e6:.0f} | {statistics.median(seconds):.1f} |"
             f" {by_hand} |"
         )
-    tasks = ", ".join(f"{name} {took} s" for name, took in details["site_again_slowest"].items())
-    return "\n".join([*lines, "", f"The slowest tasks of a second `site.yml`: {tasks}.", ""])
+    lines += ["", "| step of a night | s |", "|---|---|"]
+    for name, seconds in details["step_seconds"].items():
+        lines.append(f"| {name} | {statistics.median(seconds):.1f} |")
+    if slowest := details.get("site_again_slowest"):
+        tasks = ", ".join(f"{name} {took} s" for name, took in slowest.items())
+        lines += ["", f"The slowest tasks of a second `site.yml`: {tasks}."]
+    return "\n".join([*lines, ""])
 
 
 def _amount(value: float, unit: str) -> str:

@@ -43,7 +43,7 @@ def _service_tests() -> Any:
 
 @dataclass(frozen=True)
 class Size:
-    """How much data: arguments of the seeders, and rows, nodes and keys on top of theirs."""
+    """How much data: arguments of the seeders, and nodes, keys, points and objects besides."""
 
     packages: int
     scale: float
@@ -51,10 +51,22 @@ class Size:
 
 
 SIZES = {
-    "XS": Size(400, 0.05, {"neo4j": 500, "redis": 1000}),  # to try the benchmarks themselves
-    "S": Size(4000, 0.5, {"neo4j": 20_000, "redis": 20_000}),
-    "M": Size(20_000, 13, {"neo4j": 500_000, "redis": 200_000}),
-    "L": Size(60_000, 110, {"neo4j": 2_000_000, "redis": 1_000_000}),
+    # to try the benchmarks themselves
+    "XS": Size(400, 0.05, {"neo4j": 500, "redis": 1000, "qdrant": 100, "minio": 10}),
+    "S": Size(4000, 0.5, {"neo4j": 20_000, "redis": 20_000, "qdrant": 2000, "minio": 500}),
+    "M": Size(20_000, 13, {"neo4j": 500_000, "redis": 200_000, "qdrant": 10_000, "minio": 4000}),
+    # Four to five times M.
+    "L": Size(
+        20_000,
+        13,
+        {
+            "postgresql": 4,
+            "neo4j": 2_000_000,
+            "redis": 1_000_000,
+            "qdrant": 40_000,
+            "minio": 20_000,
+        },
+    ),
 }
 
 
@@ -87,10 +99,16 @@ class Service:
 
     def dump(self) -> dict[str, Any]:
         """Dump it with the product's module, as a run does. Raise RuntimeError if that fails."""
-        result: dict[str, Any] = self.bench.dump(**self.access)
+        result: dict[str, Any] = self.bench.take(**self.access)
         if result.get("failed"):
             raise RuntimeError(f"{self.type}: {result['msg']}")
         return result
+
+    @property
+    def sources(self) -> list[Path]:
+        """What Borg is given of its last dump: staging, and what is archived from where it is."""
+        roots = [Path(tree["root"]) for tree in self.bench.record().get("in_place", [])]
+        return [self.bench.staging, *roots]
 
 
 def docker(*arguments: str) -> str:

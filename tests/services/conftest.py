@@ -106,7 +106,7 @@ class Workbench:
         self.cleanup("--prepare")
         return self.begin(f"{self.type}_dump", staging=str(self.staging), **access)
 
-    def dump(self, checks: list[dict[str, Any]] | None = None, **access: Any) -> dict[str, Any]:
+    def take(self, checks: list[dict[str, Any]] | None = None, **access: Any) -> dict[str, Any]:
         """Do a whole run, with its manifest if it succeeds. Return the dump's result."""
         self.cleanup("--prepare")
         result = self.module(f"{self.type}_dump", staging=str(self.staging), **access)
@@ -122,10 +122,16 @@ class Workbench:
             declared=[{"name": self.type, "checks": checks or []}],
         )
         assert not written.get("failed"), written
-        for tree in self.record().get("in_place", []):  # as Borg does
-            target = self.staging / tree["path"]
-            target.parent.mkdir(exist_ok=True)
-            subprocess.run(["cp", "-a", tree["root"], target], check=True)
+        return result
+
+    def dump(self, checks: list[dict[str, Any]] | None = None, **access: Any) -> dict[str, Any]:
+        """Do a whole run, and copy what Borg takes from where it is. Return the dump's result."""
+        result = self.take(checks, **access)
+        if not result.get("failed"):
+            for tree in self.record().get("in_place", []):
+                target = self.staging / tree["path"]
+                target.parent.mkdir(exist_ok=True)
+                subprocess.run(["cp", "-a", tree["root"], target], check=True)
         return result
 
     def record(self) -> dict[str, Any]:

@@ -97,3 +97,28 @@ def test_a_task_lasts_until_the_next_one_is_named() -> None:
     lines += ["TASK [one : x] ***\n", "PLAY RECAP ***\n", "h : ok=3 changed=0\n"]
     found = measure_bed.slowest(lines, [0, 1, 1.5, 3, 3, 7, 8, 8])
     assert found == {"two": 4, "one : x": 3}
+
+
+def test_a_step_of_a_night_lasts_until_the_words_that_begin_the_next_one() -> None:
+    words = [said for _name, said in measure_bed.STEPS]
+    earlier = [(float(n), said) for n, said in enumerate(words)]
+    night = [(100.0 + 2 * n, f"local: {said}…") for n, said in enumerate(words)]
+    again = (night[5][0] + 1, words[5])  # partial archives are pruned too, in another step
+    found = measure_bed.steps([*earlier, *night[:6], again, *night[6:]])
+    assert list(found) == [name for name, _said in measure_bed.STEPS[:-1]]
+    assert set(found.values()) == {2.0}
+    with pytest.raises(RuntimeError, match="does not tell when 'borg create' began"):
+        measure_bed.steps([*earlier, *night[:3]])
+
+
+def test_the_page_says_whether_time_grows_with_the_data(tmp_path: Path) -> None:
+    for size, seconds, megabytes in (("S", 10, 100), ("M", 150, 1000), ("L", 900, 4000)):
+        dump = Figure("postgresql-checksums", "dump", "s", [seconds])
+        measured = entry(dump) | {"details": {"dump_mb": megabytes}}
+        results.write(size, "postgresql", measured, tmp_path / "results")
+    target = tmp_path / "docs" / "benchmarks.md"
+    target.parent.mkdir()
+    page.write(tmp_path / "results", target)
+    text = target.read_text(encoding="utf-8")
+    assert "| dump | S | M | 100 MB to 1000 MB | 10.0 s to 150 s | 1.50 | **not met** |" in text
+    assert "| dump | M | L | 1000 MB to 4000 MB | 150 s to 900 s | 1.50 | **not met** |" in text

@@ -88,6 +88,8 @@ def dump(
             write_atomically(partial / CREDENTIAL, read_secret(service["password_file"]))
         if getattr(implementation, "BELOW_ROOT", False):
             record["below_root"] = True
+        if getattr(implementation, "BEFORE_FIRST_START", False):
+            record["before_first_start"] = True
         if service["runtime"] == "docker":
             attributes = _container.inspect(service["container"])
             record["container"] = _container.specification(attributes)

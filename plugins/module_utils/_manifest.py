@@ -9,9 +9,10 @@ records of a run and carries a checksum of itself. docs/manifest.md describes th
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ansible_collections.janus.backup.plugins.module_utils import _in_place, _rebuild_spec
 from ansible_collections.janus.backup.plugins.module_utils._checksum import canonical, digest
@@ -21,6 +22,8 @@ from ansible_collections.janus.backup.plugins.module_utils._files import sha256,
 FORMAT_VERSION = 1
 NAME = "manifest.json"
 RECORD = "record.json"
+_Path = TypeVar("_Path", str, Path)
+_Result = TypeVar("_Result")
 _HASHES_AT_ONCE = 2  # hashing leaves the interpreter alone; 2 GB take a second less on two cores
 # Which services it needs, and the user's own checks: the drill has no inventory to ask.
 _FOR_THE_DRILL = ("after", "checks")
@@ -38,11 +41,12 @@ def artefacts(directory: Path, root: Path) -> list[dict[str, Any]]:
             raise BackupError(f"refusing {path}: neither a file nor a directory")
         if path.is_file() and path != directory / RECORD:
             files.append(path)
-    with ThreadPoolExecutor(max_workers=_HASHES_AT_ONCE) as hashing:
-        return [
-            {"path": str(path.relative_to(root)), "size": path.stat().st_size, "sha256": digest}
-            for path, digest in zip(files, hashing.map(sha256, files), strict=True)
-        ]
+    sizes = {path: path.stat().st_size for path in files}
+    digests = _hashed(sha256, sizes)
+    return [
+        {"path": str(path.relative_to(root)), "size": sizes[path], "sha256": digests[path]}
+        for path in files
+    ]
 
 
 def write(
@@ -125,11 +129,19 @@ def damaged(staging: Path, record: dict[str, Any]) -> list[str]:
 
     Return one sentence for each that is missing or different; an empty list means intact.
     """
+    artefacts = {artefact["path"]: artefact for artefact in record.get("artefacts", [])}
+    sizes = {path: artefact["size"] for path, artefact in artefacts.items()}
+    found = _hashed(lambda path: _damage(staging, artefacts[path]), sizes)
+    return [sentence for path in artefacts if (sentence := found[path])]
+
+
+def _hashed(action: Callable[[_Path], _Result], sizes: dict[_Path, int]) -> dict[_Path, _Result]:
+    """Given what reads a file, and sizes by path, return what comes of each, the largest read first
+    so that no processor waits for it in the end.
+    """
+    paths = sorted(sizes, key=lambda path: -sizes[path])
     with ThreadPoolExecutor(max_workers=_HASHES_AT_ONCE) as hashing:
-        found = hashing.map(
-            lambda artefact: _damage(staging, artefact), record.get("artefacts", [])
-        )
-        return [sentence for sentence in found if sentence]
+        return dict(zip(paths, hashing.map(action, paths), strict=True))
 
 
 def _damage(staging: Path, artefact: dict[str, Any]) -> str | None:

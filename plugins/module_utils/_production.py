@@ -21,17 +21,17 @@ LABEL = "janus.backup.built"
 
 
 def build(
-    spec: dict[str, Any], target: dict[str, Any], source: Path, images: Path, label: str
+    record: dict[str, Any], target: dict[str, Any], source: Path, images: Path, label: str
 ) -> str:
-    """Given a container's specification, a target, the extracted dump, where images are, and what
-    to label it all with, start the container. Return its name.
+    """Given a service's record, a target, the extracted dump, where images are, and what to label
+    it all with, make its container and start it, unless its restore does. Return its name.
 
     What is in the way is the caller's business, see `_in_the_way`. Raise BackupError if anything
     refuses.
     """
     import docker
 
-    api, name = _container.client().api, target["container"]
+    spec, api, name = record["container"], _container.client().api, target["container"]
     image = _named(spec["image"], _images.ensure(spec["image"], images))
     labels = {LABEL: label}
     try:
@@ -50,7 +50,8 @@ def build(
                 aliases=endpoints[network].get("Aliases"),
                 **_address(endpoints[network]),
             )
-        api.start(created["Id"])
+        if not record.get("before_first_start"):
+            api.start(created["Id"])
     except docker.errors.APIError as error:
         raise BackupError(f"cannot build container {name}: {error.explanation}") from error
     except OSError as error:

@@ -35,7 +35,8 @@ def build(
     limits: dict[str, Any] | None = None,
     replacements: dict[str, str] | None = None,
 ) -> str:
-    """Given a service's record, the extracted dump and where images are, start its container.
+    """Given a service's record, the extracted dump and where images are, make its container and
+    start it, unless its restore does.
 
     limits are {memory (in Docker's notation), cpus, pids}, each left out or empty for none;
     replacements are images for those that cannot be had. Return the container's name. Raise
@@ -66,7 +67,8 @@ def build(
             "NetworkingConfig": {"EndpointsConfig": {network: {"Aliases": aliases}}},
         }
         created = api.create_container_from_config(config, name)
-        api.start(created["Id"])
+        if not record.get("before_first_start"):
+            api.start(created["Id"])
     except docker.errors.APIError as error:
         raise BackupError(f"cannot build container {name}: {error.explanation}") from error
     return name

@@ -84,7 +84,7 @@ replaced_image:
   returned: when it was replaced
   type: str
 seconds:
-  description: How long it took to have it started.
+  description: How long it took to have it made, and started where its restore does not do that.
   returned: when built
   type: float
 """

@@ -104,7 +104,7 @@ undone:
   type: list
   elements: str
 seconds:
-  description: How long it took to have it started.
+  description: How long it took to have it made, and started where its restore does not do that.
   returned: when built
   type: float
 """
@@ -154,7 +154,7 @@ def build(
             obstacle.clear()
     if journal:
         _in_the_way.note(journal, spec, target)
-    _production.build(spec, target, source, Path(parameters["images"]), label)
+    _production.build(record, target, source, Path(parameters["images"]), label)
     return {
         "cleared": [obstacle.sentence for obstacle in cleared],
         "undone": undone,

@@ -38,6 +38,7 @@ from ansible_collections.janus.backup.plugins.module_utils._services import (
 LIBRARIES = ()
 DUMP_HELPER: dict[str, Any] = {"volumes": "ro", "network": False}
 RESTORE_HELPER: dict[str, Any] = {"volumes": "rw", "network": False}
+BEFORE_FIRST_START = True
 SMOKE = "RETURN 1 AS value"
 _LAYOUT = "layout.json"
 _DATA = "data"
@@ -180,12 +181,12 @@ def restore(
     Raise BackupError if the server holds data of its own and replace is false.
     """
     target, wait = process.target(service), service.get("wait", 120)
-    if not replace:
+    layout = json.loads((directory / _LAYOUT).read_text(encoding="utf-8"))
+    places = {"databases": f"{layout['data']}/databases", "transactions": layout["transactions"]}
+    if not replace and not _has_never_run(target, helper, list(places.values())):
         process.start(target)  # a container that was made a moment ago makes its stores then
         process.wait_until_it_answers(target, wait)
         _refuse_unless_empty(service)
-    layout = json.loads((directory / _LAYOUT).read_text(encoding="utf-8"))
-    places = {"databases": f"{layout['data']}/databases", "transactions": layout["transactions"]}
     for name, place in places.items():
         helper.run(["rm", "-rf", f"{place}.janus"])
         helper.run([*copy.SPARSE_COPY, str(directory / _DATA / name), f"{place}.janus"])
@@ -221,6 +222,16 @@ def _copy_stores(helper: Helper, facts: dict[str, Any], data: Path, seconds: flo
     sources = {"databases": f"{facts['data']}/databases", "transactions": facts["transactions"]}
     for name, source in sources.items():
         helper.run([*bound, *copy.COPY, source, str(data / name)])
+
+
+def _has_never_run(target: dict[str, Any], helper: Helper, places: list[str]) -> bool:
+    """Tell whether there are no stores yet where they would be: nothing can be overwritten then."""
+    if process.run_of(target):
+        return False
+    look = (
+        'for place; do if [ -e "$place" ] || [ ! -d "${place%/*}" ]; then echo "$place"; fi; done'
+    )
+    return not helper.run(["sh", "-euc", look, "sh", *places])
 
 
 def _refuse_unless_empty(service: dict[str, Any]) -> None:

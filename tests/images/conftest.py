@@ -117,7 +117,9 @@ def built() -> Callable[[str], str]:
 
 @pytest.fixture(scope="module")
 def start_container(built: Callable[[str], str]) -> Iterator[StartContainer]:
-    """Return a function that starts a container: all are removed at the end of the module."""
+    """Return a function that starts a container, or only makes it: all are removed at the end of
+    the module.
+    """
     started: list[str] = []
 
     def start(
@@ -126,11 +128,13 @@ def start_container(built: Callable[[str], str]) -> Iterator[StartContainer]:
         environment: Mapping[str, str] | None = None,
         volumes: Mapping[str, str] | None = None,
         options: Sequence[str] = (),
+        run: bool = True,
     ) -> Container:
         name = f"{PREFIX}-{image}-{next(NUMBER)}"
         started.append(name)
         docker(
-            *("run", "--detach", "--name", name),
+            *(("run", "--detach") if run else ("create",)),
+            f"--name={name}",
             *(f"--env={key}={value}" for key, value in (environment or {}).items()),
             *(f"--volume={source}:{target}" for source, target in (volumes or {}).items()),
             *(*options, built(image), *arguments),

@@ -67,19 +67,21 @@ def seeder() -> Any:
 
 @pytest.fixture
 def start(start_container: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function that starts a Neo4j and waits for it."""
+    """Return a function that starts a Neo4j and waits for it, or makes one that has never run."""
 
-    def run(password: str = PASSWORD) -> Any:
+    def start(password: str = PASSWORD, run: bool = True) -> Any:
         environment = {
             "NEO4J_AUTH": f"neo4j/{password}",
             "NEO4J_server_memory_heap_max__size": "400m",
         }
         container = start_container(
-            "neo4j", environment={**environment, "NEO4J_server_memory_pagecache_size": "64m"}
+            "neo4j",
+            environment={**environment, "NEO4J_server_memory_pagecache_size": "64m"},
+            run=run,
         )
-        return container.wait_healthy(300)
+        return container.wait_healthy(300) if run else container
 
-    return run
+    return start
 
 
 @pytest.fixture
@@ -167,6 +169,9 @@ def test_what_was_dumped_comes_back_equal_and_a_change_is_named(
     (sentence,) = workbench.differences(container=fresh.name, **access)
     assert sentence.startswith(f"{PACKAGE}: digest "), sentence
     assert workbench.restore(container=fresh.name, **access)["failed"]
+    docker("stop", "--time", "120", fresh.name)
+    refused = workbench.restore(container=fresh.name, wait=300, **access)
+    assert "is not empty" in refused["msg"], refused
     assert workbench.helpers() == []
 
     # The portable dump holds the same, for a server that knows nothing of this collection.
@@ -186,7 +191,7 @@ def test_what_was_dumped_comes_back_equal_and_a_change_is_named(
 def test_clients_write_before_and_after_but_nothing_of_that_is_half_in_the_dump(
     workbench: Any, start: Any, access: dict[str, Any], writer: Any
 ) -> None:
-    neo4j, fresh = start(), start()
+    neo4j, fresh = start(), start(run=False)
     done = writer(neo4j)
     process = workbench.begin_dump(container=neo4j.name, **access)
     journal = workbench.folder / "state" / "quiesced" / workbench.job / "neo4j.json"
@@ -208,6 +213,7 @@ def test_clients_write_before_and_after_but_nothing_of_that_is_half_in_the_dump(
         services=["neo4j"],
     )
     assert workbench.restore(container=fresh.name, wait=300, **access)["changed"]
+    assert fresh.logs().count(" Started.") == 1
     assert workbench.differences(container=fresh.name, **access) == []
     numbers = cypher(fresh, "MATCH (l:Live) RETURN l.number ORDER BY l.number").split("\n")[1:]
     held = len(numbers)

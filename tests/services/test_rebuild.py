@@ -59,6 +59,13 @@ def test_it_is_limited_and_finds_nobody_but_its_own(
     assert subprocess.run(asked, capture_output=True, check=False).returncode != 0
 
 
+def test_one_whose_restore_starts_it_is_only_made(
+    record: dict[str, Any], drill: str, tmp_path: Path
+) -> None:
+    name = _rebuild.build({**record, "before_first_start": True}, tmp_path, tmp_path, drill, drill)
+    assert docker("inspect", "--format", "{{.State.Status}}", name) == "created"
+
+
 def test_what_was_there_before_is_neither_used_nor_removed(
     record: dict[str, Any], drill: str, tmp_path: Path
 ) -> None:

@@ -126,7 +126,7 @@ def _restore_reason(
 ) -> str | None:
     """Return why the service is to be restored, or None when its data equals the dump's."""
     try:
-        present = implementation.checksum(service)
+        present = implementation.checksum(service | {"recorded": record["checksums"]})
     except BackupError as error:
         return f"restore {service['name']}: {error}"
     sentences = differences(record["checksums"], present)
@@ -151,7 +151,8 @@ def run_info(implementation: ModuleType, options: dict[str, Any]) -> None:
         if module.params["compare_with"]:
             record = _manifest.record(Path(module.params["compare_with"]), service["name"])
         if module.params["checksums"] or record:
-            result["checksums"] = implementation.checksum(service)
+            recorded = {"recorded": record.get("checksums", {})}
+            result["checksums"] = implementation.checksum(service | recorded)
         if record:
             result["differences"] = differences(record["checksums"], result["checksums"])
             result["diff"] = {"before": record["checksums"], "after": result["checksums"]}

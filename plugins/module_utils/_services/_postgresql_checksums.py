@@ -6,7 +6,8 @@ Rows are hashed and the hashes summed, so that their order does not matter and d
 cancel. A value is hashed as it is stored where equal means identical, else as it is printed; the
 settings that shape this are pinned in `PINS`. hash_record_extended() (PostgreSQL 14) adds up what
 it has of the columns, so that two rows could swap a value unseen: its result is hashed once more.
-Definitions
+Earlier versions hashed whole rows as text, at twice the cost; digests of the present way begin with
+`WAY`, and what is compared with one of the earlier is computed in that one's way. Definitions
 that PostgreSQL may print otherwise after a restore (expressions of views, checks and defaults) are
 recorded by name and kind, not by text. docs/services/postgresql.md says what is compared and why.
 """
@@ -48,6 +49,8 @@ def _privileges(acl: str, kind: str, owner: str) -> str:
         FROM unnest(coalesce({acl}, acldefault(({kind})::"char", {owner}))) p)"""
 
 
+WAY = "2:"
+
 # What is hashed as it is stored: where equal means identical. Not so numeric (1.0 = 1.00), float
 # (0 = -0), interval (1 day = 24 hours), JSON, nor an array or a domain of one of these: they are
 # hashed as they are printed, which a cast to text is not (of xml it keeps the declared encoding, of
@@ -62,9 +65,10 @@ _TABLES = f"""WITH apart AS (SELECT DISTINCT pg_partition_root(oid) AS root FROM
         WHERE relkind = 'f' AND relispartition)
     SELECT n.nspname, c.relname, CASE c.relkind WHEN 'r' THEN 'ONLY ' ELSE '' END, coalesce((
         SELECT string_agg(format(CASE
-            WHEN a.atttypid = ANY ('{_STORED}'::regtype[]) THEN '"janus row".%I'
-            WHEN a.atttypid = ANY ('{_TEXT}'::regtype[]) THEN '"janus row".%I::text COLLATE "C"'
-            ELSE 'format(''%%L'', "janus row".%I) COLLATE "C"' END, a.attname),
+            WHEN %(textual)s THEN '"janus row".%%I'
+            WHEN a.atttypid = ANY ('{_STORED}'::regtype[]) THEN '"janus row".%%I'
+            WHEN a.atttypid = ANY ('{_TEXT}'::regtype[]) THEN '"janus row".%%I::text COLLATE "C"'
+            ELSE 'format(''%%%%L'', "janus row".%%I) COLLATE "C"' END, a.attname),
             ', ' ORDER BY a.attname)
         FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), '')
     FROM pg_class c
@@ -201,25 +205,34 @@ def quoted(*names: str) -> str:
     return ".".join('"' + name.replace('"', '""') + '"' for name in names)
 
 
-def _rows_digest(cursor: Any, query: str) -> dict[str, Any]:
+def _rows_digest(cursor: Any, query: str, way: str = "") -> dict[str, Any]:
     cursor.execute(query)
     rows, total = cursor.fetchone()
-    return {"rows": rows, "digest": str(total)}
+    return {"rows": rows, "digest": f"{way}{total}"}
 
 
-def of_tables(connection: Any, database: str) -> Checksums:
-    """Given a session in a transaction, return rows and digest of each of its tables."""
+def of_tables(connection: Any, database: str, recorded: Checksums | None = None) -> Checksums:
+    """Given a session in a transaction, return rows and digest of each of its tables, in the way in
+    which those were computed that they are to be compared with.
+    """
     found: Checksums = {}
     place = f"database {quoted(database)}"
+    tables = [value for value in (recorded or {}).values() if "rows" in value]
+    textual = any(not value["digest"].startswith(WAY) for value in tables)
+    way, hashed = (
+        ("", "hashtextextended(ROW({})::text, 0)")
+        if textual
+        else (WAY, "hashint8extended(hash_record_extended(ROW({}), 0), 0)")
+    )
     with connection.cursor() as cursor:
-        cursor.execute(_TABLES)
+        cursor.execute(_TABLES, {"textual": textual})
         for schema, table, only, columns in cursor.fetchall():
             name = quoted(schema, table)
             found[f"{place} table {name}"] = _rows_digest(
                 cursor,
-                "SELECT count(*), coalesce(sum("
-                f"hashint8extended(hash_record_extended(ROW({columns}), 0), 0)), 0)"
+                f"SELECT count(*), coalesce(sum({hashed.format(columns)}), 0)"
                 f' FROM {only}{name} AS "janus row"',
+                way,
             )
         pages = [_rows_digest(cursor, query) for query in _LARGE_OBJECTS]
         found[f"{place} large objects"] = {

@@ -146,7 +146,8 @@ def checksum(service: dict[str, Any]) -> Checksums:
     for name in databases:
         with access.session(service, name) as connection:
             connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
-            found |= _read_snapshot(connection, name) | checksums.of_sequences(connection, name)
+            found |= _read_snapshot(connection, name, service.get("recorded"))
+            found |= checksums.of_sequences(connection, name)
     return found
 
 
@@ -219,11 +220,12 @@ def restore(
         )
 
 
-def _read_snapshot(connection: Any, database: str) -> Checksums:
+def _read_snapshot(connection: Any, database: str, recorded: Checksums | None = None) -> Checksums:
     import psycopg2
 
     try:
-        return checksums.of_schema(connection, database) | checksums.of_tables(connection, database)
+        found = checksums.of_schema(connection, database)
+        return found | checksums.of_tables(connection, database, recorded)
     except psycopg2.Error as error:
         cause = " ".join(str(error).split())
         raise BackupError(

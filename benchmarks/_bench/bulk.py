@@ -37,9 +37,9 @@ TABLES = (
 
 # The tables that grow, and their columns but for the first, an id.
 COPIED = {
-    "debian.download": "at, package_id, client, bytes + n, seconds, request",
-    "debian.build": "package_id, during, md5((id + n)::text) || log, report,"
-    " sha256((id * n)::text::bytea) || artefact",
+    "debian.download": "at, package_id, client, bytes + %(n)s, seconds, request",
+    "debian.build": "package_id, during, md5((id + %(n)s)::text) || log, report,"
+    " sha256((id * %(n)s)::text::bytea) || artefact",
 }
 
 
@@ -193,11 +193,12 @@ def _fill_postgresql(service: Any, times: int) -> None:
         for table, columns in COPIED.items():
             cursor.execute(f"SELECT max(id) FROM {table}")
             top = cursor.fetchone()[0]
-            cursor.execute(
-                f"INSERT INTO {table} SELECT id + n * %s, {columns} FROM {table}"
-                " CROSS JOIN generate_series(1, %s) AS n",
-                (top, times - 1),
-            )
+            for n in range(1, times):  # a row's likes not beside it, or they would compress to one
+                cursor.execute(
+                    f"INSERT INTO {table} SELECT id + %(top)s * %(n)s, {columns} FROM {table}"
+                    " WHERE id <= %(top)s",
+                    {"top": top, "n": n},
+                )
     connection.autocommit = True
     with connection.cursor() as cursor:
         cursor.execute("SET statement_timeout = 0")

@@ -50,8 +50,11 @@ def versions(tools: dict[str, str]) -> dict[str, str]:
 
 def commit() -> str:
     """Return the commit that is measured, with a mark if there is more than that."""
-    described = said("git", "-C", str(PROJECT), "describe", "--always", "--dirty")
-    return described or "unknown"
+    git = ("git", "-C", str(PROJECT))
+    # What the groups before this one have written is no change of what is measured.
+    changed = said(*git, "status", "--porcelain", "--", ".", ":!benchmarks/results", ":!docs")
+    described = said(*git, "describe", "--always")
+    return f"{described}{'-dirty' if changed else ''}" if described else "unknown"
 
 
 def said(*command: str) -> str:

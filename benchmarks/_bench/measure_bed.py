@@ -259,7 +259,7 @@ def steps(lines: Sequence[tuple[float, str]]) -> dict[str, float]:
     """Given when each line of a unit's journal was written, return the seconds of each step of its
     last run, in their order. A step lasts until the words that begin the next one.
     """
-    starts = [number for number, (_moment, said) in enumerate(lines) if STEPS[0][1] in said]
+    starts = [number for number, (_moment, said) in enumerate(lines) if STEPS[0][1] in said] or [0]
     begun: list[tuple[str, float]] = []
     waiting = list(STEPS)
     for moment, said in lines[starts[-1] :]:

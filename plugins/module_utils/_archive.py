@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.janus.backup.plugins.module_utils import _borg, _images, _manifest
+from ansible_collections.janus.backup.plugins.module_utils import _borg, _manifest
 from ansible_collections.janus.backup.plugins.module_utils._errors import BackupError
 from ansible_collections.janus.backup.plugins.module_utils._files import private_directory
 
@@ -86,11 +86,9 @@ def extract(
     archive: str,
     path: Path,
     services: list[str] | None = None,
-    present: list[str] | None = None,
 ) -> Path:
     """Given an archive and an empty directory, extract it there, all of it or its manifest and what
-    it has of some services, but no image whose id is among the present ones. Return where the
-    manifest is.
+    it has of some services. Return where the manifest is.
 
     Raise BackupError if it cannot be extracted or holds no manifest, or more than one.
     """
@@ -98,8 +96,7 @@ def extract(
     if any(path.iterdir()):
         raise BackupError(f"refusing to extract into {path}: it is not empty")
     wanted = [f"sh:staging/*/{name}" for name in (_manifest.NAME, *services)] if services else []
-    without = [f"--exclude=sh:images/*/{_images.file(image)}" for image in present or []]
-    _borg.run(reach, ["extract", *without, f"{repository}::{archive}", *wanted], directory=path)
+    _borg.run(reach, ["extract", f"{repository}::{archive}", *wanted], directory=path)
     manifests = list(path.glob(f"staging/*/{_manifest.NAME}"))
     if len(manifests) != 1:
         raise BackupError(f"archive {archive} holds {len(manifests)} manifests instead of one")

@@ -29,19 +29,7 @@ def wanted(containers: list[str], references: list[str]) -> dict[str, str]:
     for reference in references:
         with contextlib.suppress(docker.errors.ImageNotFound, BackupError):
             found.add(_container.client().images.get(reference).id)
-    return {file(image): image for image in found}
-
-
-def file(image: str) -> str:
-    """Given an image's id, return the name of the file that it is archived as."""
-    return f"{image.removeprefix('sha256:')}.tar"
-
-
-def present() -> list[str]:
-    """Return the ids of all images that Docker has here: none where there is no Docker."""
-    with contextlib.suppress(BackupError):
-        return [str(image["Id"]) for image in _container.client().api.images(all=True)]
-    return []
+    return {f"{image.removeprefix('sha256:')}.tar": image for image in found}
 
 
 def differences(directory: Path, files: dict[str, str]) -> tuple[list[str], list[str]]:
@@ -88,7 +76,7 @@ def ensure(image: dict[str, Any], images: Path) -> str:
 
     engine = _container.client()
     name = image["id"] or image["reference"]
-    archived = images / file(name)
+    archived = images / f"{name.removeprefix('sha256:')}.tar"
     try:
         return str(engine.images.get(name).id)
     except docker.errors.ImageNotFound:

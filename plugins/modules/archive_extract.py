@@ -42,13 +42,6 @@ options:
     type: list
     elements: str
     default: []
-  images:
-    description:
-      - Which of the archived images to extract with the whole archive, V(all) or only the
-        V(missing) ones, which Docker does not have here.
-    type: str
-    choices: [all, missing]
-    default: all
   path:
     description: Directory to extract into. It must be empty or absent.
     type: path
@@ -107,7 +100,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.janus.backup.plugins.module_utils import _archive, _images
+from ansible_collections.janus.backup.plugins.module_utils import _archive
 from ansible_collections.janus.backup.plugins.module_utils._errors import BackupError
 from ansible_collections.janus.backup.plugins.module_utils._files import (
     private_directory,
@@ -123,7 +116,6 @@ def main() -> None:
             "archive": {"type": "str", "default": "latest"},
             "prefix": {"type": "str", "required": True},
             "services": {"type": "list", "elements": "str", "default": []},
-            "images": {"type": "str", "choices": ["all", "missing"], "default": "all"},
             "path": {"type": "path", "required": True},
             "passphrase_file": {"type": "path", "required": True, "no_log": False},
             "base_directory": {"type": "path", "required": True},
@@ -143,8 +135,7 @@ def main() -> None:
             started = time.monotonic()
             path = Path(module.params["path"])
             services = module.params["services"]
-            present = _images.present() if module.params["images"] == "missing" else []
-            source = _archive.extract(access, repository, archive["name"], path, services, present)
+            source = _archive.extract(access, repository, archive["name"], path, services)
             result["seconds"] = round(time.monotonic() - started, 3)
             result["path"] = str(source)
             result["images"] = str(source.parent.parent / "images" / source.name)

@@ -16,7 +16,8 @@ description:
   - The image comes from the host or, when it is kept there, from the archive, else a registry.
   - Refuses when anything is in the way - a container or a volume with data of that name, another
     file at the place of the configuration, a port that something else has - unless O(replace).
-  - Starts the container with empty volumes; the data is for the module that restores the service.
+  - Starts the container with empty volumes, or leaves that to the module that restores the data
+    where that one does it.
 version_added: 0.1.0
 author: The janus.backup developers (@janus)
 requirements:

@@ -214,6 +214,7 @@ def test_clients_write_before_and_after_but_nothing_of_that_is_half_in_the_dump(
     )
     assert workbench.restore(container=fresh.name, wait=300, **access)["changed"]
     assert fresh.logs().count(" Started.") == 1
+    assert workbench.record()["before_first_start"]
     assert workbench.differences(container=fresh.name, **access) == []
     numbers = cypher(fresh, "MATCH (l:Live) RETURN l.number ORDER BY l.number").split("\n")[1:]
     held = len(numbers)

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.janus.backup.plugins.module_utils import _manifest
+
 PASSWORD = "production secret"
 SETTINGS = {
     "HostConfig": ("ExtraHosts", "Memory", "PidsLimit", "PortBindings", "RestartPolicy", "Ulimits"),
@@ -209,3 +211,15 @@ def test_it_can_stand_beside_the_running_one(production: Production) -> None:
     finally:
         docker(production.container, "rm", "-f", other)
         docker(production.container, "volume", "rm", f"{other}-data")
+
+
+def test_one_whose_restore_starts_it_is_only_made(production: Production) -> None:
+    staging = production.bench.staging
+    production.bench.dump(**production.access)
+    manifest = _manifest.read(staging)
+    manifest["services"]["redis"]["before_first_start"] = True
+    _manifest.seal(staging / _manifest.NAME, manifest)
+    production.destroy()
+    built = production.build()
+    assert not built.get("failed"), built
+    assert production.container.inspect("{{.State.Status}}") == "created"

@@ -50,12 +50,13 @@ def _privileges(acl: str, kind: str, owner: str) -> str:
 
 
 WAY = "2:"
-
-# What is hashed as it is stored: where equal means identical. Not so numeric (1.0 = 1.00), float
-# (0 = -0), interval (1 day = 24 hours), JSON, nor an array or a domain of one of these: they are
-# hashed as they are printed, which a cast to text is not (of xml it keeps the declared encoding, of
-# char(n) it drops the blanks). Text may have a collation that calls other letters equal.
-_STORED = "{bool,int2,int4,int8,oid,uuid,bytea,date,time,timestamp,timestamptz}"
+# What is hashed as it is stored: where equal means identical, and no two values have one hash. The
+# hash of eight bytes folds them to four: their wire format is hashed. Not identical are equal
+# numeric (1.0 = 1.00), float (0 = -0), interval (1 day = 24 hours), JSON, arrays and domains of
+# these: they are hashed as they are printed, which a cast to text is not (of xml it keeps the
+# declared encoding, of char(n) it drops the blanks). A collation may call other letters equal.
+_STORED = "{bool,int2,int4,oid,uuid,bytea,date}"
+_EIGHT_BYTES = "{int8,time,timestamp,timestamptz}"
 _TEXT = "{text,varchar,name}"
 
 # Columns by name: after a restore, inherited and attached tables may have them in another order.
@@ -67,10 +68,13 @@ _TABLES = f"""WITH apart AS (SELECT DISTINCT pg_partition_root(oid) AS root FROM
         SELECT string_agg(format(CASE
             WHEN %(textual)s THEN '"janus row".%%I'
             WHEN a.atttypid = ANY ('{_STORED}'::regtype[]) THEN '"janus row".%%I'
+            WHEN a.atttypid = ANY ('{_EIGHT_BYTES}'::regtype[])
+              THEN y.typsend || '("janus row".%%I)'
             WHEN a.atttypid = ANY ('{_TEXT}'::regtype[]) THEN '"janus row".%%I::text COLLATE "C"'
             ELSE 'format(''%%%%L'', "janus row".%%I) COLLATE "C"' END, a.attname),
             ', ' ORDER BY a.attname)
-        FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), '')
+        FROM pg_attribute a JOIN pg_type y ON y.oid = a.atttypid
+        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), '')
     FROM pg_class c
     JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relpersistence <> 't' AND {_ours("c.oid")} AND (
@@ -222,7 +226,7 @@ def of_tables(connection: Any, database: str, recorded: Checksums | None = None)
     way, hashed = (
         ("", "hashtextextended(ROW({})::text, 0)")
         if textual
-        else (WAY, "hashint8extended(hash_record_extended(ROW({}), 0), 0)")
+        else (WAY, "hashtextextended(hash_record_extended(ROW({}), 0)::text, 0)")
     )
     with connection.cursor() as cursor:
         cursor.execute(_TABLES, {"textual": textual})

@@ -183,7 +183,7 @@ def restore(
     target, wait = process.target(service), service.get("wait", 120)
     layout = json.loads((directory / _LAYOUT).read_text(encoding="utf-8"))
     places = {"databases": f"{layout['data']}/databases", "transactions": layout["transactions"]}
-    if not replace and not _has_never_run(target, helper, list(places.values())):
+    if not replace and not _has_never_run(service, helper, list(places.values())):
         process.start(target)  # a container that was made a moment ago makes its stores then
         process.wait_until_it_answers(target, wait)
         _refuse_unless_empty(service)
@@ -224,14 +224,20 @@ def _copy_stores(helper: Helper, facts: dict[str, Any], data: Path, seconds: flo
         helper.run([*bound, *copy.COPY, source, str(data / name)])
 
 
-def _has_never_run(target: dict[str, Any], helper: Helper, places: list[str]) -> bool:
-    """Tell whether there are no stores yet where they would be: nothing can be overwritten then."""
-    if process.run_of(target):
+def _has_never_run(service: dict[str, Any], helper: Helper, places: list[str]) -> bool:
+    """Tell whether a container was made and never started, and stores put there would be its first
+    and its own: not those of another user, which only a start of the image would sort out.
+    """
+    if service["runtime"] != "docker":
         return False
+    attributes = _container.inspect(service["container"], running=False)
+    never, user = attributes["State"]["StartedAt"].startswith("0001-"), attributes["Config"]["User"]
     look = (
         'for place; do if [ -e "$place" ] || [ ! -d "${place%/*}" ]; then echo "$place"; fi; done'
     )
-    return not helper.run(["sh", "-euc", look, "sh", *places])
+    return (
+        never and user in ("", "0", "root") and not helper.run(["sh", "-euc", look, "sh", *places])
+    )
 
 
 def _refuse_unless_empty(service: dict[str, Any]) -> None:

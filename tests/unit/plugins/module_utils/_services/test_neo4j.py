@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.janus.backup.plugins.module_utils._errors import BackupError
+from ansible_collections.janus.backup.plugins.module_utils._helper import Helper
 from ansible_collections.janus.backup.plugins.module_utils._services import (
     _neo4j_checksums as checksums,
 )
@@ -231,3 +232,26 @@ def test_a_reader_that_gives_up_does_not_keep_the_shell_waiting(service: dict[st
     text = b"".join(printed(script, *(['no JSON, "'] * 20_000)))
     with pytest.raises(ValueError, match="Expecting value"):
         shell.ask(service, Printing(lambda: text), script)
+
+
+@pytest.mark.parametrize(
+    ("started", "user", "stores", "never"),
+    [
+        ("0001-01-01T00:00:00Z", "", "", True),
+        ("0001-01-01T00:00:00Z", "", "databases", False),
+        ("2026-11-26T00:00:00Z", "", "", False),
+        # Only a start of its image gives it a place that it can write to.
+        ("0001-01-01T00:00:00Z", "1000", "", False),
+    ],
+)
+def test_only_stores_of_a_container_that_never_ran_need_no_look_at_what_is_there(
+    started: str, user: str, stores: str, never: bool, monkeypatch: Any, tmp_path: Path
+) -> None:
+    found = {"State": {"StartedAt": started}, "Config": {"User": user}}
+    monkeypatch.setattr(neo4j._container, "inspect", lambda _name, running: found)
+    if stores:
+        (tmp_path / stores).mkdir()
+    places = [str(tmp_path / name) for name in ("databases", "transactions")]
+    assert neo4j._has_never_run(TARGET, Helper(None), places) is never
+    assert not neo4j._has_never_run({**TARGET, "runtime": "host"}, Helper(None), places)
+    assert not neo4j._has_never_run(TARGET, Helper(None), [str(tmp_path / "nowhere" / "stores")])

@@ -9,7 +9,11 @@ from typing import Any
 import pytest
 
 from ansible_collections.janus.backup.plugins.module_utils import _manifest
-from ansible_collections.janus.backup.plugins.module_utils._services import _postgresql_parts
+from ansible_collections.janus.backup.plugins.module_utils._errors import BackupError
+from ansible_collections.janus.backup.plugins.module_utils._services import (
+    _postgresql_parts,
+    postgresql,
+)
 
 PASSWORD = "p:w\\d é"  # what a password file has to escape
 COLUMNS = ("id", "label", "price", "note", "folded", "short", "page", "big", "moment")
@@ -246,6 +250,15 @@ def test_a_damaged_artefact_is_refused_before_the_server_is_touched(
     refused = workbench.restore(**access(fresh))
     assert "does not match its sha256" in refused["msg"]
     assert query(fresh, "SELECT count(*) FROM pg_roles WHERE rolname = 'app'") == "0"
+
+
+def test_a_server_that_is_too_old_is_refused(
+    seeded: Any, access: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgresql, "_OLDEST", 990000)
+    service = {"runtime": "docker", "options": {}, **access(seeded)}
+    with pytest.raises(BackupError, match=r"is PostgreSQL 1\d.*: its rows .* before 99$"):
+        postgresql.check(service)
 
 
 def test_an_ordinary_user_is_refused_in_one_sentence(

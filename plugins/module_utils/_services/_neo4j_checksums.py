@@ -71,16 +71,23 @@ def script(databases: list[str]) -> Script:
 
 def consume(rows: Rows) -> Checksums:
     """Given the rows that the script yields, return the checksum of each object."""
-    counts: dict[str, int] = {}
-    sums: dict[str, int] = {}
+    # by head, of which there are few: rows of one kind have one
+    counts: dict[tuple[str, ...], int] = {}
+    sums: dict[tuple[str, ...], int] = {}
+    last: list[str] = []
     for head, body in rows:
-        kind, *names = head
-        labels = json.dumps(sorted(names)).encode() if kind == "node" else b""
+        if head is not last:
+            last, key = head, tuple(head)
+            labels = json.dumps(sorted(head[1:])).encode() if head[0] == "node" else b""
         value = int.from_bytes(hashlib.blake2b(labels + body, digest_size=16).digest(), "big")
-        for name in _objects(kind, names):
-            counts[name] = counts.get(name, 0) + 1
-            sums[name] = (sums.get(name, 0) + value) % _MODULUS
-    return {name: _checksum(name, counts[name], f"{sums[name]:032x}") for name in counts}
+        counts[key] = counts.get(key, 0) + 1
+        sums[key] = sums.get(key, 0) + value
+    found: dict[str, tuple[int, int]] = {}
+    for key, count in counts.items():
+        for name in _objects(key[0], list(key[1:])):
+            before, total = found.get(name, (0, 0))
+            found[name] = before + count, (total + sums[key]) % _MODULUS
+    return {name: _checksum(name, count, f"{total:032x}") for name, (count, total) in found.items()}
 
 
 def _objects(kind: str, names: list[str]) -> list[str]:

@@ -29,6 +29,7 @@ from ansible_collections.janus.backup.plugins.module_utils._services import (
 )
 
 Rows = Iterator[tuple[list[str], bytes]]
+_DECODER = json.JSONDecoder(strict=False)
 
 # Cypher Shell takes a password from an argument, a terminal or its environment. The last of these
 # is set by the shell that becomes it, in the helper, from a file: only root sees it there. The
@@ -67,27 +68,33 @@ class Script:
         )
 
     def rows(self, lines: Iterable[bytes]) -> Rows:
-        """Given what Cypher Shell prints, yield head and body of each row."""
+        """Given what Cypher Shell prints, yield head and body of each row.
+
+        Rows of one kind have one head: it is taken apart once, and is the same list then.
+        """
+        head: list[str] = []
+        known = b"\0"  # the head as it was printed; no row begins like this
+        for row in self._framed(lines):
+            if not row.startswith(known):
+                text = row.decode()
+                head, end = _DECODER.raw_decode(text)
+                known = text[:end].encode()
+            yield head, row[len(known) :]
+
+    def _framed(self, lines: Iterable[bytes]) -> Iterator[bytes]:
+        """Yield each row without its word: a line, and those that follow until another begins."""
         quoted, title = f'"{self.word}", '.encode(), f"{self.word}, ".encode()
-        decoder = json.JSONDecoder(strict=False)
         row: list[bytes] = []
-
-        def finished() -> Rows:
-            if row:
-                text = b"".join(row).decode()
-                head, end = decoder.raw_decode(text)
-                yield head, text[end:].encode()
-                row.clear()
-
         for line in lines:
-            if line.startswith(quoted):
-                yield from finished()
-                row.append(line[len(quoted) :])
-            elif line.startswith(title):
-                yield from finished()
+            begins = line.startswith(quoted)
+            if begins or line.startswith(title):
+                if row:
+                    yield b"".join(row)
+                row = [line[len(quoted) :]] if begins else []
             elif row:
                 row.append(line)
-        yield from finished()
+        if row:
+            yield b"".join(row)
 
 
 def ask(

@@ -34,15 +34,23 @@ DUMP_HELPER: dict[str, Any] = {}
 RESTORE_HELPER: dict[str, Any] = {}
 SMOKE = "SELECT count(*) FROM pg_database WHERE datallowconn AND NOT datistemplate"
 _GLOBALS = "globals.sql"
+_OLDEST = 140000  # hash_record_extended()
 
 
 def check(service: dict[str, Any]) -> dict[str, Any]:
     """Given a service, look at it and touch nothing.
 
     Return {version, databases: {name: bytes}, bytes}. Raise BackupError if the server does not
-    answer, refuses the password, lacks a wanted database, or the user is not a superuser.
+    answer, refuses the password, is too old, lacks a wanted database, or the user is not a
+    superuser.
     """
     with access.session(service) as connection, connection.cursor() as cursor:
+        version = connection.info.parameter_status("server_version")
+        if connection.server_version < _OLDEST:
+            raise BackupError(
+                f"{access.place(service)} is PostgreSQL {version}: its rows cannot be hashed before"
+                f" {_OLDEST // 10000}"
+            )
         cursor.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
         if not cursor.fetchone()[0]:
             raise BackupError(
@@ -58,7 +66,6 @@ def check(service: dict[str, Any]) -> dict[str, Any]:
         if missing := sorted(set(wanted) - set(present)):
             raise BackupError(f"{access.place(service)} has no database {', '.join(missing)}")
         sizes = {name: present[name] for name in sorted(wanted)}
-        version = connection.info.parameter_status("server_version")
         return {"version": version, "databases": sizes, "bytes": sum(sizes.values())}
 
 

@@ -48,6 +48,15 @@ def versions(tools: dict[str, str]) -> dict[str, str]:
     return found
 
 
+def busy() -> float:
+    """Return for how many seconds all processors together have been busy since the machine booted
+    (the first line of proc(5)'s /proc/stat, without idle and iowait).
+    """
+    line = Path("/proc/stat").read_text(encoding="ascii").splitlines()[0]
+    user, nice, system, _idle, _iowait, irq, softirq, *_rest = map(int, line.split()[1:])
+    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
+
+
 def commit() -> str:
     """Return the commit that is measured, with a mark if there is more than that."""
     git = ("git", "-C", str(PROJECT))

@@ -14,14 +14,14 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from . import PROJECT, bulk
+from . import PROJECT, bulk, machine
 from .figures import Figure, interleaved, timed
 from .stack import DECLARATION, SIZES, Size
 
@@ -288,6 +288,16 @@ def slowest_dump(inside: Mapping[str, Sequence[float]]) -> str:
     return f"{name}, {medians[name]:.1f} s"
 
 
+def worth(worked: Mapping[str, Sequence[float]]) -> str:
+    """Given for how many seconds the processors worked on each side, say what that means."""
+    ours, theirs = (statistics.median(worked[name]) for name in ("janus.backup", "by hand"))
+    cores = os.cpu_count() or 1
+    return (
+        f"The processors worked for {ours:.0f} s, by hand for {theirs:.0f} s: {cores} of them"
+        f" cannot do even that in less than {theirs / cores:.0f} s"
+    )
+
+
 def measure(size: str, rounds: int, tools: dict[str, str]) -> tuple[list[Figure], dict[str, Any]]:
     """Return the figures of whole runs."""
     night = Night(size)
@@ -325,7 +335,21 @@ def _nights(size: str, rounds: int, night: Night) -> tuple[list[Figure], dict[st
     nights: dict[str, list[float]] = {"janus.backup": [], "by hand": []}
     inside: dict[str, list[float]] = {}
     steps: dict[str, list[float]] = {}
-    ways = [("janus.backup", night.product), ("by hand", lambda: night.by_hand(night.types))]
+    worked: dict[str, list[float]] = {name: [] for name in nights}
+
+    def watched(name: str, action: Callable[[], float]) -> Callable[[], float]:
+        def run() -> float:
+            before = machine.busy()
+            seconds = action()
+            worked[name].append(round(machine.busy() - before, 1))
+            return seconds
+
+        return run
+
+    ways = [
+        ("janus.backup", watched("janus.backup", night.product)),
+        ("by hand", watched("by hand", lambda: night.by_hand(night.types))),
+    ]
     for number in range(rounds):
         night.change()
         values = interleaved(dict(ways[:: -1 if number % 2 else 1]), 1)
@@ -345,9 +369,10 @@ def _nights(size: str, rounds: int, night: Night) -> tuple[list[Figure], dict[st
         nights["by hand"],
         goal=1 if small else 0.75,
         allowance=8 if small else 0,
-        note=f"of it the slowest dump: {slowest_dump(inside)}",
+        note=f"of it the slowest dump: {slowest_dump(inside)}. {worth(worked)}",
     )
     details = {
+        "busy_seconds": worked,
         "dump_seconds": inside,
         "step_seconds": steps,
         "by_hand_seconds": {name: list(taken) for name, taken in night.by_hand_seconds.items()},

@@ -2,10 +2,12 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from pathlib import Path
 
 import pytest
-from _bench import measure_bed, page, plot, results
+from _bench import machine, measure_bed, page, plot, results
 from _bench.figures import GROUPS, Figure, interleaved
 
 
@@ -122,3 +124,11 @@ def test_the_page_says_whether_time_grows_with_the_data(tmp_path: Path) -> None:
     text = target.read_text(encoding="utf-8")
     assert "| dump | S | M | 100 MB to 1000 MB | 10.0 s to 150 s | 1.50 | **not met** |" in text
     assert "| dump | M | L | 1000 MB to 4000 MB | 150 s to 900 s | 1.50 | **not met** |" in text
+
+
+def test_processors_that_work_are_counted_and_idle_ones_are_not() -> None:
+    before, deadline = machine.busy(), time.process_time() + 0.3
+    while time.process_time() < deadline:
+        pass
+    assert machine.busy() - before > 0.2
+    assert machine.busy() < time.clock_gettime(time.CLOCK_BOOTTIME) * (os.cpu_count() or 1)

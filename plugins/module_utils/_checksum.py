@@ -15,11 +15,13 @@ import time
 from typing import Any
 
 Checksums = dict[str, dict[str, Any]]
+# Made once: json.dumps() would make one each time, and there may be millions of small values.
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def canonical(value: Any) -> str:
     """Given plain data, return the one JSON text that stands for it."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _ENCODER.encode(value)
 
 
 def digest(value: Any) -> str:

@@ -72,9 +72,24 @@ def of_database(session: access.Session, place: str, named: bool) -> Checksums:
     """Given a session in a database and its name, return the checksums of all keys in it, each of
     its own if they are to be named.
     """
+    size = session.command("DBSIZE")
+    if size > NAMED_KEYS:
+        # SCAN names every key that stays, and may name one twice: as many names as keys are each
+        # key once, and none has to be remembered.
+        found, told = _read_database(session, place, named, None)
+        if told == size == session.command("DBSIZE"):
+            return found
+    return _read_database(session, place, named, set())[0]
+
+
+def _read_database(
+    session: access.Session, place: str, named: bool, seen: set[bytes] | None
+) -> tuple[Checksums, int]:
+    """Return the checksums and how many keys were read; of a key that is seen twice, once."""
     found: Checksums = {}
-    seen: set[bytes] = set()  # SCAN may name a key twice
+    told = 0
     for keys in _scanned(session, seen):
+        told += len(keys)
         session.send([command for key in keys for command in (("TYPE", key), ("PEXPIRETIME", key))])
         natures = [(key, session.reply(), session.reply()) for key in keys]
         natures = [(key, kind, expiry) for key, kind, expiry in natures if kind != b"none"]
@@ -104,22 +119,24 @@ def of_database(session: access.Session, place: str, named: bool) -> Checksums:
     for entry in found.values():
         if isinstance(entry["digest"], int):  # a sum, so that the order of keys does not matter
             entry["digest"] = f"{entry['digest']:032x}"
-    return found
+    return found, told
 
 
-def _scanned(session: access.Session, seen: set[bytes]) -> Iterator[list[bytes]]:
+def _scanned(session: access.Session, seen: set[bytes] | None) -> Iterator[list[bytes]]:
     cursor = b"0"
     while True:
         cursor, keys = session.command("SCAN", cursor, "COUNT", _BATCH)
-        fresh = []
-        for key in keys:
-            mark = hashlib.blake2b(key, digest_size=16).digest()
-            if mark not in seen:
-                seen.add(mark)
-                fresh.append(key)
-        yield fresh
+        yield keys if seen is None else list(_fresh(keys, seen))
         if cursor == b"0":
             return
+
+
+def _fresh(keys: list[bytes], seen: set[bytes]) -> Iterator[bytes]:
+    for key in keys:
+        mark = hashlib.blake2b(key, digest_size=16).digest()
+        if mark not in seen:
+            seen.add(mark)
+            yield key
 
 
 def _reading(kind: bytes, key: bytes) -> tuple[access.Word, ...]:

@@ -154,18 +154,22 @@ def test_names_are_printed_differently_for_different_bytes(name: bytes, text: st
 
 
 class Keys:
-    """Stands for a session with one database of these keys: type, expiry, content."""
+    """Stands for a session with one database of these keys: type, expiry, content.
 
-    def __init__(self, keys: dict[bytes, tuple[bytes, int, bytes]]) -> None:
-        self.keys, self.replies = keys, []
+    SCAN names each key as often as it is told, as it may.
+    """
+
+    def __init__(self, keys: dict[bytes, tuple[bytes, int, bytes]], often: int = 2) -> None:
+        self.keys, self.often, self.scans, self.replies = keys, often, 0, []
 
     def info(self, _section: str) -> dict[str, str]:
         expires = sum(expiry >= 0 for _, expiry, _ in self.keys.values())
         return {"db2": f"keys={len(self.keys)},expires={expires},avg_ttl=0"}
 
     def command(self, *words: Any) -> Any:
-        # SCAN names each key twice, as it may.
-        return {"SCAN": [b"0", [*self.keys, *self.keys]], "FUNCTION": []}.get(words[0])
+        self.scans += words[0] == "SCAN"
+        named = [*self.keys] * self.often
+        return {"SCAN": [b"0", named], "DBSIZE": len(self.keys), "FUNCTION": []}.get(words[0])
 
     def send(self, commands: list[tuple[Any, ...]]) -> None:
         places = {"TYPE": 0, "PEXPIRETIME": 1, "GET": 2}
@@ -201,6 +205,20 @@ def test_very_many_keys_are_told_by_prefix(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(checksums, "NAMED_KEYS", 2)
     keys = {b"p:%d" % number: (b"string", -1, b"x") for number in range(3)}
     assert checksums.of_data(Keys(keys))['database 2 keys "p:"']["keys"] == 3
+
+
+@pytest.mark.parametrize(("often", "scans"), [(1, 1), (2, 2)])
+def test_keys_of_a_large_database_are_remembered_only_if_one_was_named_twice(
+    often: int, scans: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = {b"p:%d" % number: (b"string", -1, b"x") for number in range(3)}
+    monkeypatch.setattr(checksums, "NAMED_KEYS", 2)
+    session = Keys(keys, often)
+    remembered = []
+    fresh = checksums._fresh
+    monkeypatch.setattr(checksums, "_fresh", lambda *given: remembered.append(1) or fresh(*given))
+    assert checksums.of_data(session)['database 2 keys "p:"']["keys"] == 3
+    assert (session.scans, len(remembered)) == (scans, scans - 1)
 
 
 def test_rights_are_equal_in_whatever_order_a_server_tells_them() -> None:

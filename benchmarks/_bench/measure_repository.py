@@ -110,8 +110,7 @@ class Days:
             *(
                 str(borg.repository),
                 str(mirror),
-                "--exclude=/lock.*",
-                "--exclude=/lock.*/**",
+                *_offsite_copy._FILTER,
                 "--config=/dev/null",
             ),
             *("--use-json-log", "--stats-log-level=NOTICE", "--stats=1h"),

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.janus.backup.plugins.module_utils import _offsite_copy
+
 from . import bulk, repositories, tools
 from .figures import Figure, timed
 from .stack import Service, running
@@ -110,7 +112,7 @@ class Days:
             *(
                 str(borg.repository),
                 str(mirror),
-                *_offsite_copy._FILTER,
+                *_offsite_copy.FILTER,
                 "--config=/dev/null",
             ),
             *("--use-json-log", "--stats-log-level=NOTICE", "--stats=1h"),

@@ -24,7 +24,8 @@ from ansible_collections.janus.backup.plugins.module_utils import _borg, _offsit
 from ansible_collections.janus.backup.plugins.module_utils._errors import BackupError
 
 _LEFT_OUT = ("lock.", "index.", "hints.", "integrity.")
-_FILTER = [f"--exclude=/{prefix}*" for prefix in _LEFT_OUT] + ["--exclude=/lock.*/**"]
+# What rclone is told of them.
+FILTER = [f"--exclude=/{prefix}*" for prefix in _LEFT_OUT] + ["--exclude=/lock.*/**"]
 _ATTEMPTS = 3
 _LOCK_SEGMENTS = 2  # `borg with-lock` writes these itself before it begins
 
@@ -166,7 +167,7 @@ def synchronise(
     Raise RcloneError if that is interrupted, BackupError if the copy is not equal afterwards.
     """
     config = Path(target["rclone_config"])
-    options = [*_FILTER, "--delete-after", "--transfers=4", "--timeout=1m", "--stats=1m"]
+    options = [*FILTER, "--delete-after", "--transfers=4", "--timeout=1m", "--stats=1m"]
     if target["bandwidth"]:
         options.append(f"--bwlimit={target['bandwidth']}")
     if contents:

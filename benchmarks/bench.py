@@ -18,7 +18,7 @@ from _bench import page, results, tools
 from _bench.figures import GROUPS, Figure
 from _bench.stack import SIZES
 
-QUICK = ("postgresql", "neo4j", "repository")
+QUICK = ("postgresql", "repository")
 
 
 def parser() -> argparse.ArgumentParser:

@@ -22,7 +22,7 @@ interleaved. Every value is a median; only ratios mean anything on a machine tha
 is met when the product's median is within it. Where it is not, the table says so.
 
     make bench                     # all groups at size M
-    make bench-quick               # three groups at size S, under ten minutes
+    make bench-quick               # two groups at size S, in ten minutes
     make bench SIZE=S ARGS=neo4j   # one group
 
 How each is measured, and what the peers run: [benchmarks/README.md](../benchmarks/README.md).

@@ -6,7 +6,7 @@ Rows are hashed and the hashes summed, so that their order does not matter and d
 cancel. A value is hashed as it is stored where equal means identical, else as it is printed; the
 settings that shape this are pinned in `PINS`. hash_record_extended() (PostgreSQL 14) adds up what
 it has of the columns, so that two rows could swap a value unseen: its result is hashed once more.
-Earlier versions hashed whole rows as text, at twice the cost; digests of the present way begin with
+Earlier versions hashed whole rows as text, which took longer; digests of the present way begin with
 `WAY`, and what is compared with one of the earlier is computed in that one's way. Definitions
 that PostgreSQL may print otherwise after a restore (expressions of views, checks and defaults) are
 recorded by name and kind, not by text. docs/services/postgresql.md says what is compared and why.

@@ -148,7 +148,7 @@ bench: prepared wheelhouse images ## Measure the product against its alternative
 	$(BENCH) page
 
 bench-quick: prepared wheelhouse images ## Measure what is done in ten minutes, at size S
-	$(BENCH) run --size S --quick $(ARGS)
+	JANUS_SERVICES=postgresql,redis,neo4j $(BENCH) run --size S --quick $(ARGS)
 	$(BENCH) page
 
 bench-page: prepared ## Make docs/benchmarks.md of the results that are there

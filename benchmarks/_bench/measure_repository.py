@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import json
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -129,7 +130,9 @@ def measure(
     size: str, rounds: int, programs: dict[str, str]
 ) -> tuple[list[Figure], dict[str, Any]]:
     """Return the figures of repositories."""
-    with running(TYPES, size) as services:
+    wanted = os.environ.get("JANUS_SERVICES", "").split(",")
+    types = [name for name in TYPES if name in ("postgresql", *wanted)] if wanted != [""] else TYPES
+    with running(types, size) as services:
         folder = services["postgresql"].bench.folder.parent.parent / "repositories"
         folder.mkdir(mode=0o700)
         days = Days(services, folder, programs)

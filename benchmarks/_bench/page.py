@@ -180,7 +180,8 @@ def _goals(size: str, figures: list[Figure]) -> str:
         assert figure.bound
         used = figure.value / figure.bound
         against = figure.against.partition(" (")[0]
-        label = f"{figure.what} / {against}" if against else figure.what
+        what = figure.what.replace("day-2 growth, 1 % changed", "growth")
+        label = f"{what} / {against}" if against else what
         colour = "good" if figure.met else "bad"
         entries.append(Bar(_short(label), used, f"{used * 100:.0f} %", colour))
     return bars(f"How much of each goal is used up, size {size} (line: the goal)", entries, 1.0)

@@ -130,8 +130,8 @@ def measure(
     size: str, rounds: int, programs: dict[str, str]
 ) -> tuple[list[Figure], dict[str, Any]]:
     """Return the figures of repositories."""
-    wanted = os.environ.get("JANUS_SERVICES", "").split(",")
-    types = [name for name in TYPES if name in ("postgresql", *wanted)] if wanted != [""] else TYPES
+    wanted = os.environ.get("JANUS_SERVICES") or ",".join(TYPES)
+    types = [name for name in TYPES if name in ("postgresql", *wanted.split(","))]
     with running(types, size) as services:
         folder = services["postgresql"].bench.folder.parent.parent / "repositories"
         folder.mkdir(mode=0o700)

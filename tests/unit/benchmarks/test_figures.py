@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from _bench import machine, measure_bed, page, plot, results
+from _bench import bed, machine, page, plot, results
 from _bench.figures import GROUPS, Figure, interleaved
 
 
@@ -97,20 +97,20 @@ def test_bars_are_as_long_as_their_values() -> None:
 def test_a_task_lasts_until_the_next_one_is_named() -> None:
     lines = ["PLAY [a] ***\n", "TASK [one : x] ***\n", "ok: [h]\n", "TASK [two] ***\n", "ok\n"]
     lines += ["TASK [one : x] ***\n", "PLAY RECAP ***\n", "h : ok=3 changed=0\n"]
-    found = measure_bed.slowest(lines, [0, 1, 1.5, 3, 3, 7, 8, 8])
+    found = bed.slowest(lines, [0, 1, 1.5, 3, 3, 7, 8, 8])
     assert found == {"two": 4, "one : x": 3}
 
 
 def test_a_step_of_a_night_lasts_until_the_words_that_begin_the_next_one() -> None:
-    words = [said for _name, said in measure_bed.STEPS]
+    words = [said for _name, said in bed.STEPS]
     earlier = [(float(n), said) for n, said in enumerate(words)]
     night = [(100.0 + 2 * n, f"local: {said}…") for n, said in enumerate(words)]
     again = (night[5][0] + 1, words[5])  # partial archives are pruned too, in another step
-    found = measure_bed.steps([*earlier, *night[:6], again, *night[6:]])
-    assert list(found) == [name for name, _said in measure_bed.STEPS[:-1]]
+    found = bed.steps([*earlier, *night[:6], again, *night[6:]])
+    assert list(found) == [name for name, _said in bed.STEPS[:-1]]
     assert set(found.values()) == {2.0}
     with pytest.raises(RuntimeError, match="does not tell when 'borg create' began"):
-        measure_bed.steps([*earlier, *night[:3]])
+        bed.steps([*earlier, *night[:3]])
 
 
 def test_the_page_says_whether_time_grows_with_the_data(tmp_path: Path) -> None:

@@ -48,11 +48,11 @@ def versions(tools: dict[str, str]) -> dict[str, str]:
     return found
 
 
-def busy() -> float:
+def busy(stat: Path = Path("/proc/stat")) -> float:
     """Return for how many seconds all processors together have been busy since the machine booted
     (the first line of proc(5)'s /proc/stat, without idle and iowait).
     """
-    line = Path("/proc/stat").read_text(encoding="ascii").splitlines()[0]
+    line = stat.read_text(encoding="ascii").splitlines()[0]
     user, nice, system, _idle, _iowait, irq, softirq, *_rest = map(int, line.split()[1:])
     return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
 

@@ -14,6 +14,7 @@ import contextlib
 import io
 import struct
 from collections.abc import Iterator
+from io import RawIOBase
 from typing import Any, BinaryIO
 
 from ansible_collections.janus.backup.plugins.module_utils._errors import BackupError
@@ -25,7 +26,7 @@ from ansible_collections.janus.backup.plugins.module_utils._services import (
 _HELLO, _GOODBYE, _RUN, _PULL = b"\xb1\x01", b"\xb0\x02", b"\xb3\x10", b"\xb1\x3f"
 _SUCCESS, _RECORD, _FAILURE = 0x70, 0x71, 0x7F
 _ANSWER_SECONDS = 600
-_BUFFER = 1 << 20
+BUFFER = 1 << 20
 
 
 class LostConnection(BackupError):
@@ -34,10 +35,10 @@ class LostConnection(BackupError):
 
 class Session:
     """One connection to a server: what it says is read from one end, what it is told goes into
-    another.
+    another, which keeps nothing back.
     """
 
-    def __init__(self, answers: BinaryIO, requests: BinaryIO, place: str) -> None:
+    def __init__(self, answers: BinaryIO, requests: RawIOBase, place: str) -> None:
         """Shake hands. Raise BackupError if nobody is there or Bolt 5.0 is not spoken."""
         self._answers, self._requests, self._place = answers, requests, place
         self.version = ""
@@ -91,8 +92,8 @@ class Session:
 
     def _say(self, said: bytes) -> None:
         try:
-            self._requests.write(said)
-            self._requests.flush()
+            while said:
+                said = said[self._requests.write(said) or 0 :]
         except OSError as error:
             raise LostConnection(f"lost the connection to {self._place}: {error}") from error
 
@@ -108,13 +109,13 @@ class Session:
 
     def _message(self) -> bytes:
         """Return the next message, put together: a server that has much to do sends empty ones."""
-        message = b""
+        chunks: list[bytes] = []
         while True:
             size = int.from_bytes(self._exactly(2), "big")
             if size:
-                message += self._exactly(size)
-            elif message:
-                return message
+                chunks.append(self._exactly(size))
+            elif chunks:
+                return b"".join(chunks)
 
     def _exactly(self, size: int) -> bytes:
         try:
@@ -139,10 +140,10 @@ def session(service: dict[str, Any]) -> Iterator[Session]:
     except OSError as error:
         raise LostConnection(f"{where} does not answer on its Bolt port: {error}") from error
     with connection:
-        connection.settimeout(_ANSWER_SECONDS)
-        answers = io.BufferedReader(connection.makefile("rb", 0), _BUFFER)
-        with answers, connection.makefile("wb") as requests:
+        answers = io.BufferedReader(connection.makefile("rb", 0), BUFFER)
+        with answers, connection.makefile("wb", 0) as requests:
             opened = Session(answers, requests, where)
+            connection.settimeout(_ANSWER_SECONDS)  # a server that shakes hands is no wedged one
             opened.log_in(service.get("user"), password(service))
             yield opened
             opened.close()
@@ -170,6 +171,7 @@ def packed(value: Any) -> bytes:
         text = value.encode()
         return b"\xd2" + len(text).to_bytes(4, "big") + text
     if isinstance(value, int):
+        assert -16 <= value < 128, "larger ones have a marker"
         return struct.pack(">b", value)
     entries = [packed(key) + packed(entry) for key, entry in value.items()]
     return bytes([0xA0 | len(entries)]) + b"".join(entries)

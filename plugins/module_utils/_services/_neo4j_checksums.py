@@ -86,16 +86,16 @@ def read(session: Session, databases: list[str]) -> Checksums:
 def _rows(session: Session, databases: list[str]) -> Rows:
     for database, query, kind, names, labels, body in _statements(databases):
         head = f"[{', '.join([json.dumps(kind), *names])}]" + (f" + {labels}" if labels else "")
+        # Of these there are many; what the others have may be a mapping, whose order means nothing.
+        as_encoded = kind in ("node", "relationship")
         told: list[str] = []
         known = b"-"  # the head as it is encoded; no row, which is a list, begins like this
         for row in session.read(database, f"{query} RETURN {head}, {body}"):
             if not row.startswith(known):
                 told, end = unpacked(row, 1)
                 known = row[:end]
-            # All but nodes and relationships have mappings, whose order means nothing.
-            many = kind in ("node", "relationship")
             rest = row[len(known) :]
-            yield told, rest if many else canonical(unpacked(rest)[0]).encode()
+            yield told, rest if as_encoded else canonical(unpacked(rest)[0]).encode()
 
 
 def script(databases: list[str]) -> Script:

@@ -61,19 +61,21 @@ dbms.security.auth_enabled={auth}
 
 # The server is killed, not stopped: its stores are thrown away. Its own java, without a launcher
 # in between, is what the dry run tells. Without network nobody reaches it but from in here, so what
-# it is told and what it answers go through two pipes, until either side ends the connection.
+# it is told and what it answers go through two pipes, until either side, or the server, ends.
 _SERVE = """\
+exec 4<"$2" 5>"$3"
 command=$(neo4j console --dry-run)
-(eval "exec $command") >"$NEO4J_CONF/../server.log" 2>&1 </dev/null &
+log="$NEO4J_CONF/../server.log"
+(eval "exec $command") >"$log" 2>&1 </dev/null 4<&- 5>&- &
 server=$!
-trap '{ kill -9 $server; wait $server; } 2>/dev/null || true' EXIT
-until grep -q ' Started\\.$' "$NEO4J_CONF/../server.log"; do
-    if ! kill -0 $server 2>/dev/null; then tail -n 5 "$NEO4J_CONF/../server.log" >&2; exit 1; fi
-    sleep 0.1
-done
+trap '{ kill -9 $(jobs -p); wait; } 2>/dev/null || true' EXIT
+alive() { kill -0 $server 2>/dev/null || { tail -n 5 "$log" >&2; exit 1; }; }
+until grep -q ' Started\\.$' "$log"; do alive; sleep 0.1; done
 exec 3<>"/dev/tcp/127.0.0.1/$1"
-cat <"$2" >&3 2>/dev/null &
-cat <&3 >"$3"
+cat <&4 >&3 2>/dev/null &
+cat <&3 >&5 2>/dev/null &
+wait -n || true
+alive
 """
 
 # Neo4j does not start where its host's name means nothing, as in a container without network.
@@ -132,21 +134,20 @@ def _read(
     for pipe in (requests, answers):
         os.mkfifo(pipe, 0o600)
     # Both ends are held open here, so that neither side ever waits for the other to come.
-    held = os.open(answers, os.O_RDWR)
+    reader = os.open(answers, os.O_RDONLY | os.O_NONBLOCK)
+    held = os.open(answers, os.O_WRONLY)
+    os.set_blocking(reader, True)
     with (
-        open(os.open(answers, os.O_RDONLY), "rb", 1 << 20) as answered,
-        open(os.open(requests, os.O_RDWR), "wb") as asked,
+        open(reader, "rb", bolt.BUFFER) as answered,
+        open(os.open(requests, os.O_RDWR), "wb", 0) as asked,
         ThreadPoolExecutor(max_workers=1) as beside,
     ):
 
         def read() -> Checksums:
             with answered, asked:
                 session = bolt.Session(answered, asked, "the server on the copy")
-                try:
-                    session.log_in(service.get("user"), bolt.password(service))
-                    return checksums.read(session, databases)
-                finally:  # which ends the pipes too
-                    session.close()
+                session.log_in(service.get("user"), bolt.password(service))
+                return checksums.read(session, databases)
 
         reading = beside.submit(read)
         try:
@@ -155,7 +156,7 @@ def _read(
             finally:
                 os.close(held)
         except BackupError as error:
-            if reading.exception() is None or isinstance(reading.exception(), bolt.LostConnection):
+            if isinstance(reading.exception(), bolt.LostConnection):
                 cause = str(error).partition(": ")[2]
                 raise BackupError(f"the server on the copy failed: {cause}") from error
         return reading.result()

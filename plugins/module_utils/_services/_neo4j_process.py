@@ -94,11 +94,15 @@ def connect(target: dict[str, Any]) -> socket.socket:
 
 def answers(target: dict[str, Any]) -> bool:
     """Given a target, tell whether its Bolt connector shakes hands."""
+    if target["runtime"] == "docker":
+        attributes = _container.inspect(target["container"], running=False)
+        if not attributes["State"]["Running"]:
+            return False
     try:
         with connect(target) as connection:
             connection.sendall(HANDSHAKE)
             return len(connection.recv(4)) == 4
-    except (OSError, BackupError):
+    except OSError:
         return False
 
 

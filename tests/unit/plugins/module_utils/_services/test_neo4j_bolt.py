@@ -36,6 +36,18 @@ def session(*messages: str | bytes, agreed: str = AGREED) -> tuple[bolt.Session,
     return bolt.Session(answers, told, "Neo4j in neo"), told
 
 
+def messages(told: io.BytesIO) -> list[tuple[int, list[Any]]]:
+    """Return tag and fields of each message that a server was told after the handshake."""
+    said, found = told.getvalue()[20:], []
+    while said:
+        body = b""
+        while size := int.from_bytes(said[:2], "big"):
+            body, said = body + said[2 : 2 + size], said[2 + size :]
+        said = said[2:]
+        found.append(tuple(bolt.unpacked(body)[0]))
+    return found
+
+
 # Encodings from neo4j.com/docs/bolt/current/packstream
 @pytest.mark.parametrize(
     ("encoded", "value"),
@@ -80,15 +92,30 @@ def test_what_is_sent_can_be_read_back(value: Any) -> None:
 
 
 def test_rows_come_in_any_chunks_and_between_empty_ones() -> None:
-    cut = bytes.fromhex("0002 b171 0000 0003 91 d002".replace("0000", "")) + bytes.fromhex(
-        "0002 6162 0000"
-    )
-    opened, told = session(WELCOME, SUCCESS, b"\0\0\0\0", cut, "b1719107", SUCCESS)
+    nothing, cut = b"\0\0", bytes.fromhex("0002 b171 0003 91d002 0002 6162 0000")
+    opened, told = session(WELCOME, SUCCESS, nothing, nothing, cut, "b1719107", SUCCESS)
     opened.log_in("neo4j", "geheim")
     assert opened.version == "5.2"
     assert opened.rows("neo4j", "RETURN 1") == [["ab"], [7]]
-    assert b"geheim" in told.getvalue()
-    assert told.getvalue().startswith(bytes.fromhex("6060b017 00000005"))
+    opened.close()
+    handshake, said = told.getvalue()[:20], messages(told)
+    assert handshake == bytes.fromhex("6060b017 00000005") + bytes(12)
+    login = {"scheme": "basic", "principal": "neo4j", "credentials": "geheim"}
+    assert said == [
+        (0x01, [{"user_agent": "janus.backup", **login}]),
+        (0x10, ["RETURN 1", {}, {"mode": "r", "db": "neo4j"}]),
+        (0x3F, [{"n": -1}]),
+        (0x02, []),
+    ]
+
+
+def test_without_a_user_nothing_is_told_of_one_and_without_a_database_it_is_the_users_own() -> None:
+    opened, told = session(WELCOME, SUCCESS, SUCCESS)
+    opened.log_in(None, "")
+    opened.rows(None, "RETURN 1", mode="w")
+    hello, run, _pull = messages(told)
+    assert hello == (0x01, [{"user_agent": "janus.backup", "scheme": "none"}])
+    assert run == (0x10, ["RETURN 1", {}, {"mode": "w"}])
 
 
 def test_a_long_statement_is_sent_in_chunks() -> None:
@@ -127,31 +154,70 @@ def test_a_server_of_another_version_is_told_apart() -> None:
         session(agreed="00000000")
 
 
-def test_nodes_are_hashed_as_they_are_encoded_and_the_rest_by_what_it_says() -> None:
-    node = "b171 92 94 846e6f6465 856e656f346a 8141 8142 92 8130 91 92 816b {}"
-    index = "b171 92 93 85696e646578 856e656f346a 8169 91 a2 {}"
-    user = "b171 92 92 8475736572 8175 91 c0"
+NODE = "b171 92 94 846e6f6465 856e656f346a 8141 8142 92 8130 91 92 816b {}"
+OTHER = "b171 92 93 846e6f6465 856e656f346a 8141 92 8131 90"
+RELATIONSHIP = (
+    "b171 92 93 8c72656c6174696f6e73686970 856e656f346a 8154 94 8130 8130 8131 91 92 816b {}"
+)
+INDEX = "b171 92 93 85696e646578 856e656f346a 8169 91 a2 {}"
+USER = "b171 92 92 8475736572 8175 91 c0"
+OPTIONS = "8161 01 8162 02"
 
-    def read(value: str, options: str) -> dict[str, Any]:
-        opened, _told = session(
-            *(SUCCESS, node.format(value), SUCCESS),
-            *(SUCCESS, SUCCESS),
-            *(SUCCESS, index.format(options), SUCCESS),
-            *(SUCCESS, SUCCESS),
-            *(SUCCESS, user, SUCCESS),
-        )
-        return checksums.read(opened, ["neo4j"])
 
-    one = read("01", "8161 01 8162 02")
-    names = ['nodes with label "A"', 'nodes with label "B"', 'index "i"']
-    assert list(one) == [*(f'database "neo4j" {name}' for name in names), 'user "u"']
-    assert {value["digest"][:2] for value in one.values()} == {checksums.WAY}
-    assert one['database "neo4j" nodes with label "A"']["count"] == 1
-    # the order in a mapping means nothing
-    assert read("01", "8162 02 8161 01") == one
-    differing = {
-        name
-        for name, value in read("c13ff0000000000000", "8161 01 8162 03").items()
-        if value != one[name]
-    }
-    assert differing == {f'database "neo4j" {name}' for name in names}
+def read(
+    node: str = "01", relationship: str = "01", options: str = OPTIONS, nodes: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """Return the checksums of a server with a node with the labels A and B, others that are given,
+    a relationship, an index with options, and a user.
+    """
+    rows = [NODE.format(node), *nodes]
+    opened, _told = session(
+        *(SUCCESS, *rows, SUCCESS),
+        *(SUCCESS, RELATIONSHIP.format(relationship), SUCCESS),
+        *(SUCCESS, INDEX.format(options), SUCCESS),
+        *(SUCCESS, SUCCESS),
+        *(SUCCESS, USER, SUCCESS),
+    )
+    return checksums.read(opened, ["neo4j"])
+
+
+NODES_A, NODES_B, RELATIONS, INDEXED = (
+    f'database "neo4j" {name}'
+    for name in (
+        'nodes with label "A"',
+        'nodes with label "B"',
+        'relationships of type "T"',
+        'index "i"',
+    )
+)
+
+
+def test_every_object_has_a_digest_of_the_present_way() -> None:
+    found = read()
+    assert list(found) == [NODES_A, NODES_B, RELATIONS, INDEXED, 'user "u"']
+    assert {value["digest"][:2] for value in found.values()} == {checksums.WAY}
+    assert (found[NODES_A]["count"], found[RELATIONS]["count"]) == (1, 1)
+
+
+FLOAT = "c13ff0000000000000"
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"node": FLOAT}, {NODES_A, NODES_B}),
+        ({"relationship": FLOAT}, {RELATIONS}),
+        ({"options": "8161 01 8162 03"}, {INDEXED}),
+        ({"options": "8162 02 8161 01"}, set()),  # the order in a mapping means nothing
+    ],
+)
+def test_a_change_is_seen_where_it_is(changed: dict[str, Any], named: set[str]) -> None:
+    one, other = read(), read(**changed)
+    assert {name for name, value in other.items() if value != one[name]} == named
+
+
+def test_rows_of_different_kinds_may_take_turns() -> None:
+    node = NODE.format("01")
+    found = read(nodes=(OTHER, node, OTHER))
+    assert (found[NODES_A]["count"], found[NODES_B]["count"]) == (4, 2)
+    assert found == read(nodes=(node, OTHER, OTHER))

@@ -250,6 +250,17 @@ class Night:
             [(int(entry["__REALTIME_TIMESTAMP"]) / 1e6, entry["MESSAGE"]) for entry in entries]
         )
 
+    def drilled(self) -> dict[str, dict[str, float]]:
+        """Return the seconds that the last drill reports: its own under "", and those of each
+        service by name.
+        """
+        found = [json.loads(path.read_text(encoding="utf-8")) for path in REPORTS.rglob("*.json")]
+        report = max(
+            (each for each in found if "verdict" in each), key=lambda each: str(each["started"])
+        )
+        parts = {name: service["seconds"] for name, service in report["services"].items()}
+        return {"": report["seconds"], **parts}
+
     def restore_by_hand(self) -> dict[str, float]:
         """Extract the last archive by hand and restore its large services; return the seconds."""
         script = (BY_HAND / "restore.sh").read_text(encoding="utf-8")

@@ -58,7 +58,8 @@ def _measure(size: str, rounds: int, night: bed.Night) -> tuple[list[Figure], di
     figures, details = _nights(size, rounds, night)
     figures += _memory(peaks)
     if size in DRILLED:
-        figures.append(_drills(rounds, night))
+        drill, details["drill_seconds"] = _drills(rounds, night)
+        figures.append(drill)
     if size in WHOLE:
         figures += _ways(rounds, night)
         again, details["site_again_slowest"] = _site_again(rounds, first)
@@ -138,8 +139,10 @@ def _memory(peaks: Mapping[str, int]) -> list[Figure]:
     return [figure, borg]
 
 
-def _drills(rounds: int, night: bed.Night) -> Figure:
-    """Restore what both sides archived last, which has to be all services."""
+def _drills(rounds: int, night: bed.Night) -> tuple[Figure, dict[str, dict[str, float]]]:
+    """Restore what both sides archived last, which has to be all services; return what the last
+    drill says of its parts too.
+    """
     drills, by_hand = [], []
     for _round in range(rounds):
         drills.append(timed(lambda: bed.playbook("janus.backup.restore_drill", "drill")))
@@ -147,7 +150,7 @@ def _drills(rounds: int, night: bed.Night) -> Figure:
         extract = taken_by_hand.pop("extract")
         by_hand.append(round(extract + max(taken_by_hand.values()), 2))
         print(f"    drill {drills[-1]:.1f} s, by hand {extract} + {taken_by_hand}", flush=True)
-    return Figure(
+    figure = Figure(
         "drill",
         "full drill, all services",
         "s",
@@ -156,6 +159,7 @@ def _drills(rounds: int, night: bed.Night) -> Figure:
         by_hand,
         goal=1.5,
     )
+    return figure, night.drilled()
 
 
 def _ways(rounds: int, night: bed.Night) -> list[Figure]:

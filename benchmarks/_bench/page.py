@@ -137,7 +137,9 @@ def table(figures: list[Figure]) -> str:
 
 
 def where_time_goes(details: dict[str, Any]) -> str:
-    """Return what services and steps took in a nightly run, and the slowest tasks of site.yml."""
+    """Return what services and steps took in a nightly run and in a drill, and the slowest tasks of
+    site.yml.
+    """
     lines = [
         "| a night | MB | dumped, proved and hashed beside the others, s | its own tool alone, s |",
         "|---|---|---|---|",
@@ -152,10 +154,31 @@ def where_time_goes(details: dict[str, Any]) -> str:
     lines += ["", "| step of a night | s |", "|---|---|"]
     for name, seconds in details["step_seconds"].items():
         lines.append(f"| {name} | {statistics.median(seconds):.1f} |")
+    if drill := details.get("drill_seconds"):
+        lines += ["", *_drill(drill)]
     if slowest := details.get("site_again_slowest"):
         tasks = ", ".join(f"{name} {took} s" for name, took in slowest.items())
         lines += ["", f"The slowest tasks of a second `site.yml`: {tasks}."]
     return "\n".join([*lines, ""])
+
+
+def _drill(seconds: dict[str, dict[str, float]]) -> list[str]:
+    """Return what a drill took: extraction, and what it did with the services beside each other."""
+    parts = ("build", "restore", "verify")
+    whole = seconds[""]
+    lines = [
+        f"A drill took {whole['total']:.1f} s on its host, {whole['extract']:.1f} s to extract"
+        " the archive, images included. Then, beside each other:",
+        "",
+        "| a drill | container, s | data restored, s | read, compared and checked, s |",
+        "|---|---|---|---|",
+    ]
+    for name, taken in seconds.items():
+        if name:
+            lines.append(
+                f"| {name} | {' | '.join(f'{taken.get(each, 0):.1f}' for each in parts)} |"
+            )
+    return lines
 
 
 def _amount(value: float, unit: str) -> str:

@@ -73,11 +73,15 @@ CREATE (:`a\u005Cu0060b` {name: 'a label with an escape in it'})
 
 
 class Server:
-    """The Query API of a server; values are typed, so that bytes are bytes."""
+    """The Query API of a server; values are typed, so that bytes are bytes.
 
-    def __init__(self, url: str, user: str, password: str) -> None:
+    A container that is stopped takes its network with it, so that a client may never hear of it: it
+    waits for `timeout` seconds.
+    """
+
+    def __init__(self, url: str, user: str, password: str, timeout: float = 600) -> None:
         token = base64.b64encode(f"{user}:{password}".encode()).decode()
-        self._url = url.rstrip("/")
+        self._url, self._timeout = url.rstrip("/"), timeout
         self._headers = {"Content-Type": TYPED, "Accept": TYPED, "Authorization": f"Basic {token}"}
 
     def run(self, statement: str, database: str = "neo4j", **parameters: Any) -> list[list[Any]]:
@@ -87,7 +91,7 @@ class Server:
             f"{self._url}/db/{database}/query/v2", json.dumps(body).encode(), self._headers
         )
         try:
-            with urllib.request.urlopen(request, timeout=600) as answer:
+            with urllib.request.urlopen(request, timeout=self._timeout) as answer:
                 said = json.load(answer)
         except urllib.error.HTTPError as error:
             raise RuntimeError(f"{statement[:80]}…: {error.read().decode()[:500]}") from error

@@ -79,12 +79,17 @@ class Helper:
                 check=False,
             )
             return done.returncode, done.stdout[-_TAIL:].decode(errors="replace")
+        import docker
+
         api = _container.client().api
-        execution = api.exec_create(self._container, command, environment=environment, user="0")
         said = b""
-        for chunk in api.exec_start(execution["Id"], stream=True):
-            said = (said + chunk)[-_TAIL:]
-        code = api.exec_inspect(execution["Id"])["ExitCode"]
+        try:
+            execution = api.exec_create(self._container, command, environment=environment, user="0")
+            for chunk in api.exec_start(execution["Id"], stream=True):
+                said = (said + chunk)[-_TAIL:]
+            code = api.exec_inspect(execution["Id"])["ExitCode"]
+        except docker.errors.DockerException as error:
+            raise BackupError(f"cannot run {command[-1]} in {self._container}: {error}") from error
         return (-1 if code is None else code), said.decode(errors="replace")
 
 
@@ -139,6 +144,6 @@ def beside(
 
 def inside(service: dict[str, Any]) -> Helper:
     """Given a service, return a Helper for the service's own container instead of one beside it:
-    for what can only be changed in there.
+    for what can only be changed in there, or is done before a container is made.
     """
     return Helper(None if service["runtime"] == "host" else service["container"])

@@ -6,6 +6,7 @@ dump, and its checksums, read from a server that is started on a copy of the cop
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 from concurrent.futures import ThreadPoolExecutor
@@ -17,10 +18,10 @@ from ansible_collections.janus.backup.plugins.module_utils._errors import Backup
 from ansible_collections.janus.backup.plugins.module_utils._files import private_directory
 from ansible_collections.janus.backup.plugins.module_utils._helper import Helper
 from ansible_collections.janus.backup.plugins.module_utils._services import (
-    _neo4j_checksums as checksums,
+    _neo4j_bolt as bolt,
 )
 from ansible_collections.janus.backup.plugins.module_utils._services import (
-    _neo4j_shell as shell,
+    _neo4j_checksums as checksums,
 )
 
 # While the server is down nothing is quicker than this. Afterwards, looking for zeros costs a
@@ -59,19 +60,22 @@ dbms.security.auth_enabled={auth}
 """
 
 # The server is killed, not stopped: its stores are thrown away. Its own java, without a launcher
-# in between, is what the dry run tells.
-_AROUND = """\
-command=$(neo4j console --dry-run) || exit 1
-(eval "exec $command") >"$NEO4J_CONF/../server.log" 2>&1 </dev/null &
+# in between, is what the dry run tells. Without network nobody reaches it but from in here, so what
+# it is told and what it answers go through two pipes, until either side, or the server, ends.
+_SERVE = """\
+exec 4<"$2" 5>"$3"
+command=$(neo4j console --dry-run)
+log="$NEO4J_CONF/../server.log"
+(eval "exec $command") >"$log" 2>&1 </dev/null 4<&- 5>&- &
 server=$!
-trap 'kill -9 $server 2>/dev/null; wait $server 2>/dev/null' EXIT
-until grep -q ' Started\\.$' "$NEO4J_CONF/../server.log"; do
-    if ! kill -0 $server 2>/dev/null; then tail -n 5 "$NEO4J_CONF/../server.log" >&2; exit 1; fi
-    sleep 0.2
-done
-if [ -s "$1" ]; then NEO4J_PASSWORD=$(cat "$1"); export NEO4J_PASSWORD; fi
-shift
-cypher-shell "$@"
+trap '{ kill -9 $(jobs -p); wait; } 2>/dev/null || true' EXIT
+alive() { kill -0 $server 2>/dev/null || { tail -n 5 "$log" >&2; exit 1; }; }
+until grep -q ' Started\\.$' "$log"; do alive; sleep 0.1; done
+exec 3<>"/dev/tcp/127.0.0.1/$1"
+cat <&4 >&3 2>/dev/null &
+cat <&3 >&5 2>/dev/null &
+wait -n || true
+alive
 """
 
 # Neo4j does not start where its host's name means nothing, as in a container without network.
@@ -112,13 +116,50 @@ def prove(
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(prove_one, [*databases, "system"]))
         named = _NAME if service["runtime"] == "docker" else ""
-        around = f"{named}NEO4J_CONF={work}/conf; export NEO4J_CONF\n{_AROUND}"
-        found: Checksums = shell.ask(
-            service, helper, checksums.script(databases), checksums.consume, around, port
-        )
-        return found
+        command = ["bash", "-euc", named + _SERVE, "bash", str(port)]
+        return _read(service, helper, command, databases, work)
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def _read(
+    service: dict[str, Any],
+    helper: Helper,
+    command: list[str],
+    databases: list[str],
+    work: Path,
+) -> Checksums:
+    """Have the helper serve the copy, and read the checksums over the pipes."""
+    requests, answers = work / "requests", work / "answers"
+    for pipe in (requests, answers):
+        os.mkfifo(pipe, 0o600)
+    # Both ends are held open here, so that neither side ever waits for the other to come.
+    reader = os.open(answers, os.O_RDONLY | os.O_NONBLOCK)
+    held = os.open(answers, os.O_WRONLY)
+    os.set_blocking(reader, True)
+    with (
+        open(reader, "rb", bolt.BUFFER) as answered,
+        open(os.open(requests, os.O_RDWR), "wb", 0) as asked,
+        ThreadPoolExecutor(max_workers=1) as beside,
+    ):
+
+        def read() -> Checksums:
+            with answered, asked:
+                session = bolt.Session(answered, asked, "the server on the copy")
+                session.log_in(service.get("user"), bolt.password(service))
+                return checksums.read(session, databases)
+
+        reading = beside.submit(read)
+        try:
+            try:
+                helper.run([*command, str(requests), str(answers)], {"NEO4J_CONF": f"{work}/conf"})
+            finally:
+                os.close(held)
+        except BackupError as error:
+            if isinstance(reading.exception(), bolt.LostConnection):
+                cause = str(error).partition(": ")[2]
+                raise BackupError(f"the server on the copy failed: {cause}") from error
+        return reading.result()
 
 
 def _is_small(data: Path) -> bool:

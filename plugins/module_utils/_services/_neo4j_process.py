@@ -17,8 +17,9 @@ from ansible_collections.janus.backup.plugins.module_utils import _container
 from ansible_collections.janus.backup.plugins.module_utils._errors import BackupError
 
 PORT = 7687
-# "Go on with Bolt", then four proposed versions: 5.0, 4.4 and none (neo4j.com/docs/bolt/handshake).
-_HANDSHAKE = bytes.fromhex("6060b017 00000005 00000404 00000000 00000000")
+AGREED = bytes.fromhex("00000005")
+# "Go on with Bolt", then four proposed versions: 5.0 and none (neo4j.com/docs/bolt/handshake).
+HANDSHAKE = bytes.fromhex("6060b017") + AGREED + bytes(12)
 
 
 def target(service: dict[str, Any]) -> dict[str, Any]:
@@ -71,22 +72,35 @@ def start(target: dict[str, Any]) -> None:
         _systemctl("start", target["unit"])
 
 
+def connect(target: dict[str, Any]) -> socket.socket:
+    """Given a target, return a connection to its Bolt port. Raise OSError if nobody is there, and
+    BackupError if its container does not run.
+    """
+    host = target["host"]
+    if target["runtime"] == "docker":
+        host = _container.address(_container.inspect(target["container"]))
+    connection = socket.create_connection((host, target["port"]), timeout=2)
+    try:
+        if target["tls"]:
+            context = ssl.create_default_context()
+            context.check_hostname = False  # reached by address; the certificate is not verified
+            context.verify_mode = ssl.CERT_NONE
+            return context.wrap_socket(connection)
+    except OSError:
+        connection.close()
+        raise
+    return connection
+
+
 def answers(target: dict[str, Any]) -> bool:
     """Given a target, tell whether its Bolt connector shakes hands."""
-    host = target["host"]
     if target["runtime"] == "docker":
         attributes = _container.inspect(target["container"], running=False)
         if not attributes["State"]["Running"]:
             return False
-        host = _container.address(attributes)
     try:
-        with socket.create_connection((host, target["port"]), timeout=2) as connection:
-            if target["tls"]:
-                context = ssl.create_default_context()
-                context.check_hostname = False  # reached by address, and only to see it answer
-                context.verify_mode = ssl.CERT_NONE
-                connection = context.wrap_socket(connection)
-            connection.sendall(_HANDSHAKE)
+        with connect(target) as connection:
+            connection.sendall(HANDSHAKE)
             return len(connection.recv(4)) == 4
     except OSError:
         return False

@@ -1,10 +1,11 @@
 # Copyright: the janus.backup developers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Cypher Shell: statements in, rows out, as a stream of which nothing is kept.
+"""Cypher Shell: statements in, rows out, for the digests of archives that were made when the
+checksums were computed from what it prints.
 
-Cypher Shell's plain format neither escapes a backslash nor a line feed, so every row is framed: its
-first column is a random word that no data can hold, its second a list of escaped strings that is
-JSON, and whatever follows is the body, up to the next row's word.
+Its plain format neither escapes a backslash nor a line feed, so every row is framed: its first
+column is a random word that no data can hold, its second a list of escaped strings that is JSON,
+and whatever follows is the body, up to the next row's word.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.janus.backup.plugins.module_utils._errors import BackupError
-from ansible_collections.janus.backup.plugins.module_utils._files import (
-    private_directory,
-    read_secret,
-)
+from ansible_collections.janus.backup.plugins.module_utils._files import private_directory
 from ansible_collections.janus.backup.plugins.module_utils._helper import Helper
+from ansible_collections.janus.backup.plugins.module_utils._services import (
+    _neo4j_bolt as bolt,
+)
 from ansible_collections.janus.backup.plugins.module_utils._services import (
     _neo4j_process as process,
 )
@@ -41,8 +42,7 @@ _START = (
 ENVIRONMENT = {"LC_ALL": "C.UTF-8"}
 
 
-def escaped(expression: str) -> str:
-    """Given a Cypher expression that is a string, return one that comes out as JSON."""
+def _escaped(expression: str) -> str:
     return f'replace(replace({expression}, "\\\\", "\\\\\\\\"), "\\n", "\\\\n")'
 
 
@@ -57,11 +57,12 @@ class Script:
         """Let what follows run in this database."""
         self.text += f":use `{database}`\n"
 
-    def add(self, query: str, head: list[str], body: str = "null") -> None:
-        """Add a query up to its RETURN; head: expressions that are strings, or lists of these when
-        they begin with a bracket; body: any expression.
+    def add(self, query: str, head: list[str], labels: str | None, body: str) -> None:
+        """Add a query up to its RETURN; head: expressions that are texts; labels: one that is a
+        list of texts; body: any expression.
         """
-        lists = [part if part.startswith("[") else f"[{escaped(part)}]" for part in head]
+        lists = [f"[{_escaped(part)}]" for part in head]
+        lists += [f"[l IN {labels} | {_escaped('l')}]"] if labels else []
         self.text += (
             f'{query} RETURN "{self.word}" AS {self.word}, {" + ".join(lists)} AS head,'
             f" {body} AS body;\n"
@@ -98,29 +99,24 @@ class Script:
 
 
 def ask(
-    service: dict[str, Any],
-    helper: Helper,
-    script: Script,
-    consume: Callable[[Rows], Any] = list,
-    around: str = _START,
-    port: int | None = None,
+    service: dict[str, Any], helper: Helper, script: Script, consume: Callable[[Rows], Any] = list
 ) -> Any:
     """Given a service, a helper that reaches it, and a script, run it and return what `consume`
-    makes of the rows while they come. `around` is the shell program that starts Cypher Shell.
+    makes of the rows while they come.
 
     Raise BackupError with Cypher Shell's own words if a statement fails.
     """
-    scheme = "bolt+ssc" if service["options"].get("tls") and port is None else "bolt"
-    host = "127.0.0.1" if service["runtime"] == "docker" or port else service["host"]
-    address = f"{scheme}://{host}:{port or service.get('port') or process.PORT}"
+    scheme = "bolt+ssc" if service["options"].get("tls") else "bolt"
+    host = "127.0.0.1" if service["runtime"] == "docker" else service["host"]
+    address = f"{scheme}://{host}:{service.get('port') or process.PORT}"
     with tempfile.TemporaryDirectory(dir=private_directory(Path(service["scratch"]))) as folder:
         password, statements, pipe = (
             Path(folder) / name for name in ("password", "cypher", "rows")
         )
         password.touch(mode=0o600)
-        password.write_text(_password(service), encoding="utf-8")
+        password.write_text(bolt.password(service), encoding="utf-8")
         statements.write_text(script.text, encoding="utf-8")
-        command = ["sh", "-c", around, "sh", str(password), f"--address={address}"]
+        command = ["sh", "-c", _START, "sh", str(password), f"--address={address}"]
         if service.get("user"):
             command.append(f"--username={service['user']}")
         command += ["--format=plain", "--non-interactive", f"--file={statements}"]
@@ -135,31 +131,11 @@ def ask(
                 helper.run(command, ENVIRONMENT, output=pipe)
             except BackupError as error:
                 cause = str(error).partition(": ")[2]
-                who = "the server on the copy" if port else process.place(service)
-                raise BackupError(f"{who} refuses: {cause}") from error
+                raise BackupError(f"{process.place(service)} refuses: {cause}") from error
             finally:
                 os.close(writer)
                 reading.exception()
             return reading.result()
-
-
-def values(service: dict[str, Any], helper: Helper, database: str | None, text: str) -> Any:
-    """Given Cypher that returns one column, `value`, return that, of each row if there are several.
-
-    What Cypher Shell does not print as JSON is returned as it prints it.
-    """
-    script = Script()
-    if database:
-        script.use(database)
-    script.add(f"CALL {{ {text} }}", ['""'], "value")
-    found = []
-    for _head, body in ask(service, helper, script):
-        printed = body.decode().removeprefix(",").strip()
-        try:
-            found.append(json.loads(printed, strict=False))
-        except ValueError:
-            found.append(printed)
-    return found[0] if len(found) == 1 else found
 
 
 def _read(script: Script, lines: Iterable[bytes], consume: Callable[[Rows], Any]) -> Any:
@@ -168,9 +144,3 @@ def _read(script: Script, lines: Iterable[bytes], consume: Callable[[Rows], Any]
     finally:
         for _line in lines:  # a reader that gave up must not leave the writer waiting
             pass
-
-
-def _password(service: dict[str, Any]) -> str:
-    if service.get("password"):
-        return str(service["password"])
-    return read_secret(service["password_file"]) if service.get("password_file") else ""

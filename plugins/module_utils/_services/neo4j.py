@@ -13,15 +13,18 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.janus.backup.plugins.module_utils import _container
+from ansible_collections.janus.backup.plugins.module_utils import _checks, _container
 from ansible_collections.janus.backup.plugins.module_utils._checksum import Checksums
 from ansible_collections.janus.backup.plugins.module_utils._errors import BackupError
 from ansible_collections.janus.backup.plugins.module_utils._files import private_directory
-from ansible_collections.janus.backup.plugins.module_utils._helper import Helper, beside
+from ansible_collections.janus.backup.plugins.module_utils._helper import Helper, beside, inside
+from ansible_collections.janus.backup.plugins.module_utils._services import (
+    _neo4j_bolt as bolt,
+)
 from ansible_collections.janus.backup.plugins.module_utils._services import (
     _neo4j_checksums as checksums,
 )
@@ -43,6 +46,11 @@ SMOKE = "RETURN 1 AS value"
 _LAYOUT = "layout.json"
 _DATA = "data"
 _START_SECONDS = 300
+_PLACES = (
+    "SHOW SETTINGS YIELD name, value WHERE name IN"
+    ' ["server.directories.data", "server.directories.transaction.logs.root"] RETURN name, value'
+)
+_CHECKPOINT = 'SHOW PROCEDURES YIELD name WHERE name = "db.checkpoint" RETURN name'
 
 
 def check(service: dict[str, Any]) -> dict[str, Any]:
@@ -53,31 +61,23 @@ def check(service: dict[str, Any]) -> dict[str, Any]:
     the space for copy, copy of the copy and portable dump. Raise BackupError if it does not answer,
     refuses the password, or a database is not online.
     """
-    script = shell.Script()
-    script.add("CALL dbms.components() YIELD versions", ['"version"', "versions[0]"])
-    script.add("SHOW DATABASES YIELD name, currentStatus", ['"database"', "name", "currentStatus"])
-    script.add(
-        "SHOW SETTINGS YIELD name, value WHERE name IN"
-        ' ["server.directories.data", "server.directories.transaction.logs.root"]',
-        ['"setting"', "name", "value"],
-    )
-    script.add('SHOW PROCEDURES YIELD name WHERE name = "db.checkpoint"', ['"procedure"', "name"])
-    with _reaching(service, volumes="ro") as helper:
-        rows = [head for head, _rest in shell.ask(service, helper, script)]
-        settings = {row[1]: row[2] for row in rows if row[0] == "setting"}
-        data = settings["server.directories.data"]
-        transactions = settings["server.directories.transaction.logs.root"]
-        sizes = helper.run(["du", "--bytes", "--summarize", f"{data}/databases", transactions])
-    states = {row[1]: row[2] for row in rows if row[0] == "database" and row[1] != "system"}
+    with bolt.session(service) as session:
+        states = _states(session)
+        settings = dict(map(tuple, session.rows("system", _PLACES)))
+        checkpoint = bool(session.rows("system", _CHECKPOINT))
+        version = session.version
     if offline := sorted(name for name, state in states.items() if state != "online"):
         raise BackupError(f"{process.place(service)}: database {', '.join(offline)} is not online")
+    data = settings["server.directories.data"]
+    transactions = settings["server.directories.transaction.logs.root"]
+    sizes = inside(service).run(["du", "--bytes", "--summarize", f"{data}/databases", transactions])
     size = sum(int(line.split()[0]) for line in sizes.splitlines())
     return {
-        "version": next(row[1] for row in rows if row[0] == "version"),
-        "databases": sorted(states),
+        "version": version,
+        "databases": sorted(states.keys() - {"system"}),
         "data": data,
         "transactions": transactions,
-        "checkpoint": any(row[0] == "procedure" for row in rows),
+        "checkpoint": checkpoint,
         "bytes": size * (3 if service["options"].get("portable") else 2),
     }
 
@@ -91,12 +91,9 @@ def quiesce(
     Return the token {target, run, facts, stopped}. Raise BackupError if it had to be killed.
     """
     if facts["checkpoint"]:
-        script = shell.Script()
-        for database in facts["databases"]:
-            script.use(database)
-            script.text += "CALL db.checkpoint();\n"
-        with _reaching(service) as helper:
-            shell.ask(service, helper, script)
+        with bolt.session(service) as session:
+            for database in facts["databases"]:
+                session.rows(database, "CALL db.checkpoint()", mode="w")
     target = process.target(service)
     promise = {"target": target, "run": process.run_of(target), "stop_seconds": _patience(service)}
     remember(promise)
@@ -158,19 +155,27 @@ def dump(
 def checksum(service: dict[str, Any]) -> Checksums:
     """Given a service, return the checksums of its data as of now."""
     databases = check(service)["databases"]
-    with _reaching(service) as helper:
-        found: Checksums = shell.ask(
-            service, helper, checksums.script(databases), checksums.consume
-        )
-    return found
+    recorded = service.get("recorded") or {}
+    if any(not value["digest"].startswith(checksums.WAY) for value in recorded.values()):
+        return _printed(service, databases)
+    with bolt.session(service) as session:
+        return checksums.read(session, databases)
 
 
 def query(service: dict[str, Any], target: str | None, text: str) -> Any:
-    """Given a service, a database and Cypher that only reads and returns one column, `value`,
-    return what comes of it. Raise BackupError if the server refuses.
+    """Given a service, a database and Cypher that returns one column, `value`, return that, of each
+    row if there are several, what JSON does not know as a text.
+
+    Raise BackupError if the server refuses, as it does what does more than read.
     """
-    with _reaching(service) as helper:
-        return shell.values(service, helper, target, text)
+    with bolt.session(service) as session:
+        rows = session.rows(target, f"CALL {{ {text} }} RETURN value, toStringOrNull(value)")
+    return _checks.plain(
+        [
+            [printed if isinstance(value, bolt.Structure) and printed else value]
+            for value, printed in rows
+        ]
+    )
 
 
 def restore(
@@ -206,15 +211,29 @@ def _patience(service: dict[str, Any]) -> int:
     return int(service["options"].get("max_downtime", 300))
 
 
-@contextlib.contextmanager
-def _reaching(service: dict[str, Any], volumes: str = "") -> Iterator[Helper]:
+def _states(session: bolt.Session) -> dict[str, str]:
+    """Return the state of each database, once none of them is about to be online."""
+    deadline = time.monotonic() + _START_SECONDS
+    while True:
+        states = dict(
+            map(
+                tuple,
+                session.rows(
+                    "system", "SHOW DATABASES YIELD name, currentStatus RETURN name, currentStatus"
+                ),
+            )
+        )
+        if "starting" not in states.values() or time.monotonic() > deadline:
+            return states
+        time.sleep(0.1)
+
+
+def _printed(service: dict[str, Any], databases: list[str]) -> Checksums:
+    """Return the checksums in the way of earlier versions: of what Cypher Shell prints."""
     scratch = private_directory(Path(service["scratch"]))
-    if not process.answers(process.target(service)):
-        if service["runtime"] == "docker":
-            _container.inspect(service["container"])  # which says so if it does not run at all
-        raise BackupError(f"{process.place(service)} does not answer on its Bolt port")
-    with beside(service, [scratch], [], volumes=volumes) as helper:
-        yield helper
+    with beside(service, [scratch], []) as helper:
+        found: Checksums = shell.ask(service, helper, checksums.script(databases), checksums.summed)
+    return found
 
 
 def _copy_stores(helper: Helper, facts: dict[str, Any], data: Path, seconds: float) -> None:

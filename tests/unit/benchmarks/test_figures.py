@@ -132,3 +132,19 @@ def test_processors_that_work_are_counted_and_idle_ones_are_not(tmp_path: Path) 
     )
     assert machine.busy(stat) * os.sysconf("SC_CLK_TCK") == pytest.approx(165)
     assert machine.busy() > 0
+
+
+def test_the_parts_of_the_last_drill_are_on_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, started, verify in (("b", "2026-01-01", 1.0), ("a", "2026-01-02", 2.0)):
+        seconds = {"build": 3.0, "restore": 4.0, "verify": verify}
+        report = {"verdict": "proven", "started": started, "seconds": {"total": 50, "extract": 9}}
+        report["services"] = {"redis": {"seconds": seconds}}
+        (tmp_path / f"{name}.json").write_text(json.dumps(report), encoding="utf-8")
+    (tmp_path / "other.json").write_text("{}", encoding="utf-8")
+    monkeypatch.setattr(bed, "REPORTS", tmp_path)
+    details = {"dump_seconds": {}, "by_hand_seconds": {}, "step_seconds": {}}
+    text = page.where_time_goes(details | {"drill_seconds": bed.Night("XS").drilled()})
+    assert "took 50.0 s on its host, 9.0 s to extract" in text
+    assert "| redis | 3.0 | 4.0 | 2.0 |" in text

@@ -42,7 +42,7 @@ def printed(script: shell.Script, *rows: str) -> list[bytes]:
 
 def summed(*rows: str) -> dict[str, Any]:
     script = shell.Script()
-    return checksums.consume(script.rows(printed(script, *rows)))
+    return checksums.summed(script.rows(printed(script, *rows)))
 
 
 def test_rows_survive_line_feeds_quotes_and_titles_in_values() -> None:

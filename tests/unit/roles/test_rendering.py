@@ -52,7 +52,7 @@ LARGE: dict[str, Any] = {
     "janus_backup_images": True,
     "janus_backup_node": "node-1.example.org",
     "janus_backup_compression": "lz4",
-    "janus_backup_chunker_params": "buzhash,12,23,16,4095",
+    "janus_backup_chunker_params": "buzhash,10,23,14,4095",
     "janus_backup_checks": [],
     "janus_backup_keep_partial": "2w",
     "janus_backup_lock_wait": 60,

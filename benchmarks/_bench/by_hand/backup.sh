@@ -85,6 +85,7 @@ for service; do
 done
 if [ ! -e "$place/borg" ]; then $borg init --encryption=repokey "$place/borg"; fi
 began=$EPOCHREALTIME
+# Only warned of: what MinIO deletes while Borg reads its volume.
 $borg create --compression="$COMPRESSION" --chunker-params="$CHUNKER" --files-cache=mtime,size,inode \
-    "$place/borg::{utcnow:%Y-%m-%dT%H:%M:%S.%f}" "$out" "${sources[@]}"
+    "$place/borg::{utcnow:%Y-%m-%dT%H:%M:%S.%f}" "$out" "${sources[@]}" || [ $? = 1 ]
 echo "borg $(/usr/bin/python3 -c "print(round($EPOCHREALTIME - $began, 2))")"

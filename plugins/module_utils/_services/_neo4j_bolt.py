@@ -166,13 +166,12 @@ class Structure(tuple[int, list[Any]]):
 
 
 def packed(value: Any) -> bytes:
-    """Given a text, a small number, or a mapping of fewer than 16 of these, return it encoded."""
+    """Given a text, a number, or a mapping of fewer than 16 of these, return it encoded."""
     if isinstance(value, str):
         text = value.encode()
         return b"\xd2" + len(text).to_bytes(4, "big") + text
     if isinstance(value, int):
-        assert -16 <= value < 128, "larger ones have a marker"
-        return struct.pack(">b", value)
+        return b"\xcb" + struct.pack(">q", value)
     entries = [packed(key) + packed(entry) for key, entry in value.items()]
     return bytes([0xA0 | len(entries)]) + b"".join(entries)
 

@@ -86,7 +86,7 @@ def test_every_type_is_understood_to_its_end(encoded: str, value: Any) -> None:
     assert type(found) is type(value)
 
 
-@pytest.mark.parametrize("value", ["", "ü" * 70_000, -1, {"n": -1}, {"a": "b", "c": {}}])
+@pytest.mark.parametrize("value", ["", "ü" * 70_000, -1, -42, 1000, {"n": -1}, {"a": "b", "c": {}}])
 def test_what_is_sent_can_be_read_back(value: Any) -> None:
     assert bolt.unpacked(bolt.packed(value))[0] == value
 

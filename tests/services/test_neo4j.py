@@ -176,6 +176,11 @@ def test_what_was_dumped_comes_back_equal_and_a_change_is_named(
     )
     (sentence,) = workbench.differences(container=fresh.name, **access)
     assert sentence.startswith(f"{PACKAGE}: digest "), sentence
+    cypher(fresh, "MATCH ()-[d:DEPENDS]->() WITH d LIMIT 1 SET d.changed = true")
+    _package, sentence = workbench.differences(container=fresh.name, **access)
+    assert sentence.startswith('database "neo4j" relationships of type "DEPENDS": digest '), (
+        sentence
+    )
     assert workbench.restore(container=fresh.name, **access)["failed"]
     docker("stop", "--time", "120", fresh.name)
     refused = workbench.restore(container=fresh.name, wait=300, **access)

@@ -25,7 +25,7 @@ from ansible_collections.janus.backup.plugins.module_utils._services import (
 
 _HELLO, _GOODBYE, _RUN, _PULL = b"\xb1\x01", b"\xb0\x02", b"\xb3\x10", b"\xb1\x3f"
 _SUCCESS, _RECORD, _FAILURE = 0x70, 0x71, 0x7F
-_ANSWER_SECONDS = 600
+ANSWER_SECONDS = 600
 BUFFER = 1 << 20
 
 
@@ -143,7 +143,7 @@ def session(service: dict[str, Any]) -> Iterator[Session]:
         answers = io.BufferedReader(connection.makefile("rb", 0), BUFFER)
         with answers, connection.makefile("wb", 0) as requests:
             opened = Session(answers, requests, where)
-            connection.settimeout(_ANSWER_SECONDS)  # a server that shakes hands is no wedged one
+            connection.settimeout(ANSWER_SECONDS)  # a server that shakes hands is no wedged one
             opened.log_in(service.get("user"), password(service))
             yield opened
             opened.close()

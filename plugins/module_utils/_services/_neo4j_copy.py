@@ -6,7 +6,9 @@ dump, and its checksums, read from a server that is started on a copy of the cop
 
 from __future__ import annotations
 
+import io
 import os
+import select
 import shutil
 import socket
 from concurrent.futures import ThreadPoolExecutor
@@ -70,7 +72,11 @@ log="$NEO4J_CONF/../server.log"
 server=$!
 trap '{ kill -9 $(jobs -p); wait; } 2>/dev/null || true' EXIT
 alive() { kill -0 $server 2>/dev/null || { tail -n 5 "$log" >&2; exit 1; }; }
-until grep -q ' Started\\.$' "$log"; do alive; sleep 0.1; done
+until grep -q ' Started\\.$' "$log"; do
+    alive
+    if [ $SECONDS -gt "$4" ]; then echo "it did not start within $4 s" >&2; exit 1; fi
+    sleep 0.1
+done
 exec 3<>"/dev/tcp/127.0.0.1/$1"
 cat <&4 >&3 2>/dev/null &
 cat <&3 >&5 2>/dev/null &
@@ -122,6 +128,17 @@ def prove(
         shutil.rmtree(work, ignore_errors=True)
 
 
+class _Patient(io.FileIO):
+    """A pipe at whose other end something has to come in good time, as on a socket."""
+
+    def readinto(self, buffer: Any) -> int | None:
+        """Read into a buffer. Raise TimeoutError if nothing comes."""
+        # twice: a server that does not even start is told of by the one who starts it
+        if not select.select([self], [], [], 2 * bolt.ANSWER_SECONDS)[0]:
+            raise TimeoutError(f"it said nothing for {2 * bolt.ANSWER_SECONDS} s")
+        return super().readinto(buffer)
+
+
 def _read(
     service: dict[str, Any],
     helper: Helper,
@@ -138,7 +155,7 @@ def _read(
     held = os.open(answers, os.O_WRONLY)
     os.set_blocking(reader, True)
     with (
-        open(reader, "rb", bolt.BUFFER) as answered,
+        io.BufferedReader(_Patient(reader), bolt.BUFFER) as answered,
         open(os.open(requests, os.O_RDWR), "wb", 0) as asked,
         ThreadPoolExecutor(max_workers=1) as beside,
     ):
@@ -152,7 +169,8 @@ def _read(
         reading = beside.submit(read)
         try:
             try:
-                helper.run([*command, str(requests), str(answers)], {"NEO4J_CONF": f"{work}/conf"})
+                patience = [str(requests), str(answers), str(bolt.ANSWER_SECONDS)]
+                helper.run([*command, *patience], {"NEO4J_CONF": f"{work}/conf"})
             finally:
                 os.close(held)
         except BackupError as error:

@@ -216,6 +216,11 @@ def test_a_change_is_seen_where_it_is(changed: dict[str, Any], named: set[str]) 
     assert {name for name, value in other.items() if value != one[name]} == named
 
 
+def test_a_day_on_a_relationship_is_no_list_of_numbers() -> None:
+    day, numbers = "b1 44 01", "92 44 91 01"
+    assert read(relationship=day)[RELATIONS] != read(relationship=numbers)[RELATIONS]
+
+
 def test_rows_of_different_kinds_may_take_turns() -> None:
     node = NODE.format("01")
     found = read(nodes=(OTHER, node, OTHER))

@@ -16,6 +16,9 @@ import pytest
 from ansible_collections.janus.backup.plugins.module_utils._errors import BackupError
 from ansible_collections.janus.backup.plugins.module_utils._helper import Helper
 from ansible_collections.janus.backup.plugins.module_utils._services import (
+    _neo4j_bolt as bolt,
+)
+from ansible_collections.janus.backup.plugins.module_utils._services import (
     _neo4j_checksums as checksums,
 )
 from ansible_collections.janus.backup.plugins.module_utils._services import (
@@ -28,12 +31,16 @@ import os, socket, sys
 server = socket.create_server(("127.0.0.1", int(sys.argv[1])))
 if sys.argv[2] == "never":
     sys.exit("no room for a page cache")
+if sys.argv[2] == "stuck":
+    server.accept()
 print("2026-01-01 INFO  Started.", flush=True)
 connection, _ = server.accept()
 chunk = lambda text: (len(text) // 2).to_bytes(2, "big") + bytes.fromhex(text) + bytes(2)
 connection.recv(20)
 connection.sendall(bytes.fromhex("00000005"))
 connection.recv(1000)
+if sys.argv[2] == "mute":
+    connection.recv(1000)
 if sys.argv[2] == "refuse":
     connection.sendall(chunk("b17fa284636f64658158876d657373616765846e6f7065"))
 else:
@@ -117,6 +124,21 @@ def test_a_server_that_fails_is_one_sentence(way: str, sentence: str, reading: A
     error = reading(way)
     assert isinstance(error, BackupError)
     assert str(error).startswith(sentence), error
+
+
+@pytest.mark.parametrize(
+    ("way", "sentence"),
+    [
+        ("stuck", "the server on the copy failed: it did not start within 1 s"),
+        ("mute", "lost the connection to the server on the copy: it said nothing for 2 s"),
+    ],
+)
+@pytest.mark.usefixtures("rows")
+def test_nobody_waits_for_ever(
+    way: str, sentence: str, reading: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bolt, "ANSWER_SECONDS", 1)
+    assert str(reading(way)) == sentence
 
 
 def test_a_reader_that_gives_up_keeps_nobody_waiting(

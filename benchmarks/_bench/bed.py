@@ -20,7 +20,7 @@ from typing import Any
 
 import yaml
 
-from . import PROJECT, bulk
+from . import PROJECT, bulk, tools
 from .figures import timed
 from .stack import DECLARATION, SIZES, Size
 
@@ -57,16 +57,7 @@ class Remote:
 def node(*command: str, stdin: str = "", **environment: str) -> str:
     """Run a command on the node. Raise RuntimeError with its last words."""
     variables = [f"--env={name}={value}" for name, value in environment.items()]
-    done = subprocess.run(
-        ["docker", "exec", "-i", *variables, HOST, *command],
-        input=stdin,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise RuntimeError(f"on the node: {' '.join(command[:3])}: {done.stderr.strip()[-800:]}")
-    return done.stdout
+    return tools.run(["docker", "exec", "-i", *variables, HOST, *command], stdin=stdin)
 
 
 @dataclass(frozen=True)

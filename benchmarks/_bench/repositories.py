@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,16 +13,6 @@ from . import PROJECT, stack, tools
 
 DEFAULTS = PROJECT / "roles" / "borgmatic" / "defaults" / "main.yml"
 PASSPHRASE = "benchmark"
-
-
-def run(command: Sequence[str], **environment: str) -> str:
-    """Run a program and return what it printed. Raise RuntimeError with its last words."""
-    done = subprocess.run(
-        command, env={**os.environ, **environment}, capture_output=True, text=True, check=False
-    )
-    if done.returncode != 0:
-        raise RuntimeError(f"{command[0]} {command[1]}: {done.stderr.strip()[-2000:]}")
-    return done.stdout
 
 
 @dataclass(frozen=True)
@@ -44,7 +32,7 @@ class Borg:
     def call(self, *arguments: str) -> str:
         """Run Borg."""
         base = str(self.folder / "borg-base")
-        return run([self.program, *arguments], BORG_PASSPHRASE=PASSPHRASE, BORG_BASE_DIR=base)
+        return tools.run([self.program, *arguments], BORG_PASSPHRASE=PASSPHRASE, BORG_BASE_DIR=base)
 
     def create(self) -> None:
         """Make the repository."""
@@ -86,7 +74,7 @@ class Restic:
     def _call(self, *arguments: str) -> None:
         cache = f"--cache-dir={self.folder / 'restic-cache'}"
         repository = f"--repo={self.folder / 'restic'}"
-        run([self.program, *arguments, repository, cache], RESTIC_PASSWORD=PASSPHRASE)
+        tools.run([self.program, *arguments, repository, cache], RESTIC_PASSWORD=PASSPHRASE)
 
     def create(self) -> None:
         """Make the repository."""
@@ -116,7 +104,7 @@ class Kopia:
             "KOPIA_CACHE_DIRECTORY": str(self.folder / "kopia-cache"),
             "KOPIA_LOG_DIR": str(self.folder / "kopia-logs"),
         }
-        run([self.program, *arguments, configuration], **environment)
+        tools.run([self.program, *arguments, configuration], **environment)
 
     def create(self) -> None:
         """Make the repository."""
@@ -162,7 +150,7 @@ class Tarballs:
         )
         names = [service.container for service in self.services]
         stack.docker("stop", "--time", "300", *names)
-        run(["bash", "-euo", "pipefail", "-c", command])
+        tools.run(["bash", "-euo", "pipefail", "-c", command])
         stack.docker("start", *names)
         for service in self.services:
             service.wait()
@@ -212,12 +200,12 @@ class BorgmaticHook:
     def create(self) -> None:
         """Make the repository."""
         self._configure()
-        run([self.program, "--config", str(self._file), "repo-create"])
+        tools.run([self.program, "--config", str(self._file), "repo-create"])
 
     def back_up(self, day: int, sources: Sequence[Path]) -> None:
         """Dump and archive, as one run of borgmatic."""
         self._configure()
-        run([self.program, "--config", str(self._file), "create"])
+        tools.run([self.program, "--config", str(self._file), "create"])
 
     def size(self) -> int:
         """Return the bytes on disk."""
@@ -245,12 +233,14 @@ class Scripts:
             "PGPASSWORD": self.service.password,
         }
         query = "SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate"
-        names = run(["psql", "-d", "template1", "-Atc", query], **reach).splitlines()
-        run(["pg_dumpall", "-l", "template1", "-g", "-f", str(target / "globals.sql")], **reach)
+        names = tools.run(["psql", "-d", "template1", "-Atc", query], **reach).splitlines()
+        tools.run(
+            ["pg_dumpall", "-l", "template1", "-g", "-f", str(target / "globals.sql")], **reach
+        )
         for number, name in enumerate(names):
             quoted = name.replace("\\", "\\\\").replace("'", "\\'")
             output = str(target / f"{number}.dump")
-            run(["pg_dump", "-Fc", "-f", output, f"dbname='{quoted}'"], **reach)
+            tools.run(["pg_dump", "-Fc", "-f", output, f"dbname='{quoted}'"], **reach)
 
     def size(self) -> int:
         """Return the bytes on disk."""

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The peers' and our own programs, installed for the benchmarks alone: build/benchmarks/tools."""
+"""The peers' and our own programs, installed for the benchmarks alone (build/benchmarks/tools), and
+how one is run.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from . import PROJECT
@@ -42,6 +45,21 @@ def install() -> dict[str, str]:
     if gpg := shutil.which("gpg"):
         found["gpg"] = gpg
     return found
+
+
+def run(command: Sequence[str], stdin: str = "", **environment: str) -> str:
+    """Run a program and return what it printed. Raise RuntimeError with its last words."""
+    done = subprocess.run(
+        command,
+        input=stdin,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise RuntimeError(f"{command[0]} {command[1]}: {done.stderr.strip()[-2000:]}")
+    return done.stdout
 
 
 def _runs(program: Path) -> bool:

@@ -68,6 +68,7 @@ _SERVE = """\
 exec 4<"$2" 5>"$3"
 command=$(neo4j console --dry-run)
 log="$NEO4J_CONF/../server.log"
+: >"$log"  # there before anybody looks into it
 (eval "exec $command") >"$log" 2>&1 </dev/null 4<&- 5>&- &
 server=$!
 trap '{ kill -9 $(jobs -p); wait; } 2>/dev/null || true' EXIT

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
-import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -55,6 +55,15 @@ connection.recv(1000)
 """
 
 
+def running(folder: Path) -> list[str]:
+    """Return the command lines of processes that name a folder."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            found.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+    return [line for line in found if str(folder) in line]
+
+
 @pytest.fixture
 def reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return a function that reads a copy from a server that behaves in a way."""
@@ -83,8 +92,7 @@ def reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         thread.start()
         thread.join(60)
         assert not thread.is_alive(), "somebody waits for ever"
-        left = subprocess.run(["pgrep", "-f", str(tmp_path)], capture_output=True, check=False)
-        assert not left.stdout, "a process is left"
+        assert not running(tmp_path), "a process is left"
         return found[0]
 
     return read
